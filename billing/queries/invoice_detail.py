@@ -1,7 +1,7 @@
 """One invoice with its lines, sublines and the checks of its evidence, each computed from what is stored."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -218,49 +218,36 @@ def _read_lines(invoice: Invoice, first: int = 1, end: int | None = None) -> lis
     return list((chosen if end is None else chosen.filter(position__lt=end)).order_by("position"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Priced:
-    """What parts of a line come to that have one class, tier, price version and price; `first_day` is their first."""
-
-    token_class: str
-    context_over: int
-    unit_price: Decimal
-    version: int | None
-    first_day: date
-    quantity: Decimal
-    base_amount: Decimal
-    exact_amount: Decimal
-
-
 def _line_rows(lines: Sequence[InvoiceLine], opened: Sequence[InvoiceLine], contract: str) -> dict[UUID, LineRow]:
     """Return lines with what they come to by class, and those of `opened` with their parts. Three queries at most."""
-    priced, parts = _priced(lines), _sublines(opened)
-    others = InvoiceSubline.objects.filter(line__in=set(lines) - set(opened))
-    days = dict(others.values_list("line").annotate(days=Count("day", distinct=True)).order_by())
+    closed = set(lines) - set(opened)
+    parts, priced = _sublines(opened), _priced(closed)
+    counted = InvoiceSubline.objects.filter(line__in=closed).values_list("line").annotate(Count("day", distinct=True))
+    days = dict(counted.order_by())
     days |= {line_id: len({part.day for part in of_line}) for line_id, of_line in parts.items()}
     return {
-        line.id: _line_row(line, priced[line.id], days.get(line.id, 0), tuple(parts[line.id]), contract)
+        line.id: _line_row(
+            line, parts[line.id] or priced[line.id], days.get(line.id, 0), tuple(parts[line.id]), contract
+        )
         for line in lines
     }
 
 
-def _priced(lines: Sequence[InvoiceLine]) -> dict[UUID, list[_Priced]]:
-    """Have the database add parts up, in the order of the first of each: a large invoice has thousands of them."""
-    found: dict[UUID, list[_Priced]] = defaultdict(list)
+def _priced(lines: Collection[InvoiceLine]) -> dict[UUID, list[SublineRow]]:
+    """Have the database add parts up, in the order of the first of each: a large invoice has thousands of them.
+
+    Those of one class, tier, price version and price are one, on the first day of them.
+    """
+    found: dict[UUID, list[SublineRow]] = defaultdict(list)
     rows = (
         InvoiceSubline.objects.filter(line__in=lines)
         .values_list("line_id", "token_class", "context_over", "unit_price", "price_version__number")
-        .annotate(
-            first_day=Min("day"),
-            quantities=Sum("quantity"),
-            bases=Sum("base_amount"),
-            exacts=Sum("exact_amount"),
-            place=Min("position"),
-        )
+        .annotate(Min("day"), Sum("quantity"), Sum("base_amount"), Sum("exact_amount"), place=Min("position"))
         .order_by("place")
     )
-    for line_id, token_class, context_over, unit_price, version, first_day, quantity, base, exact, _place in rows:
-        found[line_id].append(_Priced(token_class, context_over, unit_price, version, first_day, quantity, base, exact))
+    for line_id, token_class, context_over, unit_price, version, day, quantity, base, exact, _place in rows:
+        part = SublineRow(day, token_class, context_over, quantity, unit_price, version, base, exact)
+        found[line_id].append(part)
     return found
 
 
@@ -278,7 +265,7 @@ def _sublines(lines: Sequence[InvoiceLine]) -> dict[UUID, list[SublineRow]]:
 
 
 def _line_row(
-    line: InvoiceLine, priced: Sequence[_Priced], days: int, sublines: tuple[SublineRow, ...], contract: str
+    line: InvoiceLine, priced: Sequence[SublineRow], days: int, sublines: Sequence[SublineRow], contract: str
 ) -> LineRow:
     versions = sorted({part.version for part in priced if part.version is not None})
     return LineRow(
@@ -300,18 +287,18 @@ def _line_row(
         amount=line.amount,
         classes=() if line.unit == Unit.AMOUNT else _classes(priced),
         days=days,
-        sublines=sublines,
+        sublines=tuple(sublines),
     )
 
 
-def _classes(priced: Sequence[_Priced]) -> tuple[ClassRow, ...]:
-    by_class: dict[tuple[str, int], list[_Priced]] = defaultdict(list)
+def _classes(priced: Sequence[SublineRow]) -> tuple[ClassRow, ...]:
+    by_class: dict[tuple[str, int], list[SublineRow]] = defaultdict(list)
     for each in priced:
         if each.token_class:
             by_class[each.token_class, each.context_over].append(each)
     rows = []
     for (token_class, context_over), parts in by_class.items():
-        in_order = sorted(parts, key=lambda part: (part.version or 0, part.first_day))
+        in_order = sorted(parts, key=lambda part: (part.version or 0, part.day))
         prices = tuple(dict.fromkeys(part.unit_price for part in in_order))
         rows.append(
             ClassRow(

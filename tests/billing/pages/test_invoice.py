@@ -178,7 +178,7 @@ def test_the_number_of_queries_does_not_grow_with_lines(
     client.force_login(cast.alice)
     assert month.invoice.issued_at is not None
     assert month.invoice.issued_at < datetime.now(UTC)
-    with django_assert_max_num_queries(42):
+    with django_assert_max_num_queries(41):
         client.get(address(month.invoice))
 
 

@@ -166,7 +166,7 @@ def test_the_number_of_queries_does_not_grow_with_lines(django_assert_max_num_qu
     ensure_periods(contract=world.contract, now=MARCH)
     invoice = close_period(period_id=world.period().id, now=APRIL).invoice
     assert invoice is not None
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(26):
         assert sum(len(group.lines) for group in detail_of(world, invoice).groups) == 12
 
 
