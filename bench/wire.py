@@ -29,7 +29,7 @@ AREAS = {
     "provider@sample.example": "/p/",
     "chat@sample.example": "/t/usage/",
     "research@sample.example": "/t/usage/",
-    "demo@sample.example": "/o/",
+    "demo@sample.example": "/o/reconciliation/",
 }
 FOUND = "all => all.map(one => one.getAttribute('href')).filter(one => one && one.startsWith('/'))"
 

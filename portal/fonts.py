@@ -16,7 +16,8 @@ PARTS = {
 }
 """What every page has, and letters with marks, which a browser asks for where a page has one: in `tokens.css` too."""
 FILES = [f"sans-{weight}{part}.woff2" for weight in WEIGHTS for part in PARTS]
-FEATURES = ["kern", "liga", "locl", "mark", "mkmk", "ccmp"]
+FEATURES = ["kern"]
+"""A ligature of f and i is a tenth of a file, and an accent comes with its letter."""
 
 
 def are_cut(folder: Path) -> bool:

@@ -22,6 +22,7 @@ from billing.pages.invoice_words import invoice_entries
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
 from billing.pages.prepaid import prepaid
 from billing.pages.price_notice import price_notice
+from billing.pages.unlike_hours import unlike_notices
 from billing.pages.usage_context import Kept
 from billing.pages.usage_parts import Known
 from billing.queries.energy import tenant_energy
@@ -142,6 +143,11 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
         "prepaid": prepaid(organization, now),
         "notice": usage_figures.unpriced_notice(sheet.overview.unpriced, locale),
         "part_notice": usage_figures.part_notice(sheet.overview),
+        "unlike": unlike_notices(
+            organization, (period.from_at, period.end_at), drawn.zone, locale, model=sheet.chosen.model
+        )
+        if not (sheet.chosen.key_id or sheet.chosen.project)
+        else (),
         "model_lines": usage_figures.model_lines(sheet, usage_context.model_urls(period, kept, sheet), locale),
         "part_lines": usage_parts.part_lines(sheet, drawn, kept, known) if kept["group"] in BY_CALLER else (),
         "findings": _open_findings(organization, period),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from billing.pages import usage_figures, usage_parts
 from billing.pages.periods import Period, UnreadablePeriod, with_query
+from billing.pages.unlike_hours import unlike_notices
 from billing.pages.usage_charts import legend, model_series, model_tones, model_values
 from billing.pages.usage_context import read_zone
 from billing.pages.usage_parts import Known
@@ -80,6 +81,9 @@ def tenant_usage_day(request: HttpRequest, organization: Organization, *, day: d
     sheet = usage_sheet(organization, *(hour or whole), billed, currency=currency, chosen=chosen, read_zone=zone)
     all_day = usage_overview(organization, *whole, billed, currency=currency) if hour else sheet.overview
     context = _context(Shown(period, hours, [row.model for row in all_day.models], sheet, kept, known, hour))
+    if not (chosen.key_id or chosen.project):
+        locale = locale_for(translation.get_language() or "en")
+        context["unlike"] = unlike_notices(organization, hour or whole, zone, locale, model=chosen.model, is_day=True)
     return render(request, "billing/tenant_usage_day.html", context)
 
 

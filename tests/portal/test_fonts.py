@@ -25,7 +25,7 @@ def test_three_small_weights_with_the_letters_that_the_portal_needs(cut: list[Pa
     assert [file.name for file in cut] == FILES
     assert sorted(cut[0].parent.iterdir()) == sorted(cut)
     for file in cut[::2]:
-        assert file.stat().st_size < 14_000
+        assert file.stat().st_size < 13_000
         with TTFont(file) as font:
             digits = {font["hmtx"][font.getBestCmap()[ord(digit)]][0] for digit in "0123456789"}
         assert {ord(letter) for letter in "AZaz09§×·€\N{MINUS SIGN}\N{EN DASH}"} <= letters_of(file)
