@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from billing.closing import close_period
 from billing.collecting.chargebacks import apply_dispute
+from billing.completeness import missing_reports
 from billing.corrections.amounts import Wanted
 from billing.corrections.applying import apply_balance
 from billing.corrections.credit_notes import issue_credit_note
@@ -17,8 +19,10 @@ from billing.corrections.sending import apply_refund
 from billing.corrections.voiding import void_invoice
 from billing.corrections.weighing import Scope, creditable_lines
 from billing.dues import dues_of
+from billing.gaps import accept_gaps, gap_of
 from billing.models import (
     BalanceAccount,
+    BillingPeriod,
     Chargeback,
     CreditReason,
     Dispute,
@@ -27,6 +31,7 @@ from billing.models import (
     InvoiceState,
     Payment,
     PaymentSource,
+    PeriodState,
     Refund,
     RefundMethod,
     RefundState,
@@ -38,7 +43,7 @@ from billing.stripe_seen import StripeDispute, StripeRefund
 from billing.tenant_balances import balance_of
 from billing.write_offs import write_off
 from tenants.ids import new_id
-from tests.flows.money.state import BY, close_over
+from tests.flows.money.state import BOUNDS_AT, BY, close_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -310,6 +315,34 @@ def use_late(money: Money) -> bool:
     at += timedelta(minutes=money.chance.random.randrange(2, 20))
     tokens = {"output": money.chance.random.randrange(1, 10**7)}
     used.use(tokens, at=at, to_at=at + timedelta(minutes=1), version=2, stored_at=money.now)
+    return True
+
+
+def accept_a_gap(money: Money) -> bool:
+    """A server falls silent within a period; somebody accepts that it is missing, and the period closes without it.
+
+    What the server says once it is back is usage that came late, as any other.
+    """
+    world = money.one_of([one for one in money.worlds if one.nodes])
+    if world is None:
+        return False
+    period = BillingPeriod.objects.filter(contract=world.contract, state=PeriodState.OPEN, to_at__gt=money.now)
+    open_now = period.order_by("from_at").first()
+    if open_now is None or open_now.to_at > BOUNDS_AT[-2]:
+        return False
+    node, ran_to = world.nodes[-1], open_now.from_at + (open_now.to_at - open_now.from_at) / 2
+    world.rolled(node, ran_to)
+    money.now = open_now.to_at + timedelta(hours=1)
+    close_over(money)
+    missing = [gap_of(one) for one in missing_reports(period=open_now, now=money.now)]
+    if missing != [f"node:{node.pk}"]:
+        raise AssertionError(f"{node.pk} is silent since {ran_to}, and {missing} is missing")
+    twice(money, lambda: accept_gaps(period_id=open_now.pk, gaps=missing, reason="burnt", actor=BY, now=money.now))
+    close_period(period_id=open_now.pk, now=money.now)
+    open_now.refresh_from_db()
+    if open_now.state != PeriodState.CLOSED:
+        raise AssertionError("a period whose gaps are accepted is closed without them")
+    world.rolled(node, BOUNDS_AT[-1])
     return True
 
 

@@ -38,6 +38,7 @@ ACTS: dict[str, tuple[Act, int]] = {
     "void": (acts.void, 2),
     "use late": (acts.use_late, 1),
     "let days pass": (acts.let_a_week_pass, 6),
+    "accept a gap": (acts.accept_a_gap, 1),
     "state months": (acts_beside.state_months, 2),
     "pay out": (acts_beside.pay_out, 3),
     "end a payout": (acts_beside.end_payout, 3),
