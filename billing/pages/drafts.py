@@ -21,7 +21,7 @@ from billing.closing import Closed, CloseState, close_period
 from billing.closing_by_hand import close_now
 from billing.draft_waits import draft_waits
 from billing.gaps import accept_gaps
-from billing.models import BillingPeriod
+from billing.models import BillingPeriod, Invoice
 from billing.pages.draft_words import change_words, line_rows, state_pill, tax_notice, waiting_rows
 from billing.pages.invoice_words import period_words
 from billing.pages.periods import with_query
@@ -230,10 +230,10 @@ def _after(request: HttpRequest) -> UUID | None:
 def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, as_provider: bool) -> HttpResponse:
     now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
     found = draft_detail(organization, period_id, now, as_provider=as_provider)
-    if found is None:
-        raise Http404
-    entry = found.entry
     side = "provider" if as_provider else "tenant"
+    if found is None:
+        return redirect(f"{side}-invoice", number=_issued_as(organization, period_id, as_provider=as_provider))
+    entry = found.entry
     approves = as_provider and entry.state is DraftState.AWAITING_APPROVAL and _may_issue(request)
     closes = as_provider and entry.state in (DraftState.CLOSING, DraftState.APPROVED) and _may_issue(request)
     lists = {
@@ -269,6 +269,16 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "crumbs": (lists[side], Crumb(entry.contract)),
     }
     return render(request, "billing/draft.html", context)
+
+
+def _issued_as(organization: Organization, period_id: UUID, *, as_provider: bool) -> str:
+    """The number of the invoice that a draft became, to which who kept its address is led. Raises Http404."""
+    own = {"issuer": organization} if as_provider else {"tenant": organization}
+    issued = Invoice.objects.standing().filter(period=period_id, number__isnull=False, **own)
+    number = issued.values_list("number", flat=True).first()
+    if number is None:
+        raise Http404
+    return number
 
 
 def _kpis(found: DraftDetail, locale: str) -> list[Kpi]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 PERCENT_DECIMALS_MAX = 4
+STRIPE_TAX_CODE: Final = re.compile(r"txcd_[0-9]{8}")
+"""How Stripe Tax names what is sold."""
 BUILT_IN = ""
 """The category of a row from which on the built-in rules apply again."""
 
@@ -63,6 +66,13 @@ def keep_tax_settings(
     """Say who works out the taxes of bills that are issued from now on. The same again changes nothing."""
     _limited("no_tax_reason", no_tax_reason, 200)
     _limited("stripe_tax_code", stripe_tax_code, 20)
+    if stripe_tax_code.strip() and not STRIPE_TAX_CODE.fullmatch(stripe_tax_code.strip()):
+        raise WrongTax(
+            sentence(
+                "stripe_tax_code: found %(code)s, expected one such as txcd_10010001.", code=repr(stripe_tax_code)
+            ),
+            field="stripe_tax_code",
+        )
     Organization.objects.select_for_update(no_key=True).get(pk=provider.pk)
     before = settings_of(provider.pk)
     said = {"method": method.value, "no_tax_reason": no_tax_reason.strip(), "stripe_tax_code": stripe_tax_code.strip()}

@@ -69,6 +69,17 @@ def test_settings_are_versions_and_the_same_again_is_none(cast: Cast) -> None:
         keep(Method.NONE, "x" * 201)
 
 
+@pytest.mark.parametrize("code", ["cloud", "txcd_1001000", "txcd_100100011", "TXCD_10010001"])
+def test_a_tax_code_that_stripe_cannot_know_is_refused_before_it_is_asked(cast: Cast, code: str) -> None:
+    with pytest.raises(WrongTax, match="expected one such as txcd_10010001") as wrong:
+        keep_tax_settings(provider=cast.provider, method=Method.STRIPE, stripe_tax_code=code, by="petra", now=MARCH)
+    assert wrong.value.extra["field"] == "stripe_tax_code"
+    kept = keep_tax_settings(
+        provider=cast.provider, method=Method.STRIPE, stripe_tax_code=" txcd_10010001 ", by="petra", now=MARCH
+    )
+    assert kept.stripe_tax_code == "txcd_10010001"
+
+
 def test_a_rate_counts_for_its_provider_and_country(cast: Cast) -> None:
     keep_tax_settings(provider=cast.provider, method=Method.RULES, by="petra", now=MARCH)
     rate(cast, country=cast.tenant.country)
