@@ -62,7 +62,7 @@ THEIRS: Final = {
 PLAIN: Final = {
     *("after", "at", "at_from", "at_to", "back", "by", "class", "count", "currency", "cursor", "day", "days"),
     *("gpus", "granularity", "group_by", "issued_from", "issued_to", "kind", "language", "limit", "month", "next"),
-    *("open", "page", "percent", "price_per_gpu_hour", "rent_per_month", "role", "rule", "share_percent"),
+    *("open", "page", "percent", "price_per_gpu_hour", "rent_per_month", "role", "rule", "rules", "share_percent"),
     *("share_permille", "show", "side", "state", "status", "syntax", "tz", "view", "witness"),
 }
 """Parameters that name nothing of an organization's: times, figures, states and places in a list."""
