@@ -10,7 +10,8 @@ from billing.documents.account_words import line_words as memo_words
 from billing.documents.inputs import Language
 from billing.documents.parties import LANGUAGES
 from billing.documents.rule_words import line_name, rule_name
-from billing.documents.words import heading_words
+from billing.documents.script import in_script
+from billing.documents.words import TAX_REASONS, heading_words
 from billing.models import InvoiceLine
 from billing.queries.invoice_detail import LineRow
 
@@ -28,6 +29,13 @@ def line_said(line: LineRow | InvoiceLine) -> str:
 def rule_said(rule: str, share: str) -> str:
     """Return what a rule's line is called without its term; `share` is its percentage in words, or empty."""
     return rule_name(rule, share, reader_language()).strip()
+
+
+def tax_reason_said(stored: str) -> str:
+    """Return why no tax is charged: our own reasons in the reader's language, a provider's as it wrote it."""
+    language = reader_language()
+    own = TAX_REASONS[language].get(stored)
+    return stored if own is None else in_script(own, language)
 
 
 def heading_said(stored: str) -> str:

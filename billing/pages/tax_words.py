@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.money import less, round_to_minor
+from billing.pages.paper_words import tax_reason_said
 from billing.queries.invoice_taxes import RateRow
 from billing.tax_rules.treatments import Category, Source
 from portal.figures import money, percent
@@ -73,10 +74,11 @@ def without_room(rate: RateRow, currency: str) -> Decimal:
 
 def _note(rate: RateRow, currency: str, locale: str) -> str:
     rest = without_room(rate, currency)
+    reason = tax_reason_said(rate.reason)
     if not rest:
-        return rate.reason
+        return reason
     said = _("%(amount)s of tax found no room on this bill: a credit note for the earlier invoice gives it back.")
-    return " · ".join(filter(None, (rate.reason, said % {"amount": money(rest, currency, locale=locale)})))
+    return " · ".join(filter(None, (reason, said % {"amount": money(rest, currency, locale=locale)})))
 
 
 def _name(rate: RateRow, locale: str) -> str:

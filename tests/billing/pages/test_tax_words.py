@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import translation
 
 from billing.pages.tax_words import CATEGORY_WORDS, country_words, rate_words, tax_lines, without_room
 from billing.queries.invoice_taxes import RateRow
+from billing.tax_rules.deciding import REVERSE_CHARGE_REASON
 from billing.tax_rules.treatments import Category
 from tests.billing.adjusting.late import late_world
 from tests.billing.pages.reading import text_of
@@ -49,6 +51,16 @@ def test_a_rate_of_an_invoice_names_its_country_base_and_reason() -> None:
     standard, reverse = tax_lines([row("S", "10"), row("AE", "0", reason="the buyer owes it")], "EUR", "en")
     assert (standard.name, standard.base, standard.note) == ("Value added tax 10% (Finland)", "€100.00", "")
     assert (reverse.name, reverse.note, reverse.amount) == ("Reverse charge", "the buyer owes it", Decimal(5))
+
+
+def test_our_own_reason_is_said_in_the_readers_language_and_a_providers_as_it_was_written() -> None:
+    rates = [row("AE", "0", reason=REVERSE_CHARGE_REASON), row("E", "0", reason="Small business")]
+    with translation.override("zh-hans"):
+        assert [line.note for line in tax_lines(rates, "EUR", "zh_Hans_CN")] == [
+            "反向征收\uff1a由买方缴税",
+            "Small business",
+        ]
+    assert [line.note for line in tax_lines(rates, "EUR", "en")] == [REVERSE_CHARGE_REASON, "Small business"]
 
 
 def test_nothing_is_said_of_taxes_that_are_not_charged() -> None:
