@@ -104,13 +104,13 @@ def is_approved(*, period: BillingPeriod, amount: Decimal, tax: Decimal, now: da
     return False
 
 
-@transaction.atomic
 def _written(amount: Decimal, currency: str) -> str:
     """An amount as people read it, with its currency's decimals; what has more of them as it is."""
     rounded = round_to_minor(amount, currency)
     return str(rounded if rounded == amount else amount)
 
 
+@transaction.atomic
 def approve_draft(
     *, period_id: UUID, amount: Decimal, actor: str, now: datetime, tax: Decimal | None = None
 ) -> BillingPeriod:
