@@ -15,9 +15,11 @@ from billing.closing import CloseState, close_period
 from billing.corrections.reissuing import reissue_invoice
 from billing.corrections.voiding import void_invoice
 from billing.models import Contract, Invoice, IssuingRule
+from billing.tax_rules.deciding import Method
 from tenants.models import AuditEntry, Membership, Role
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.pages.reading import text_of
+from tests.billing.tax.taxed import charges_tax
 from tests.billing.world import APRIL, MARCH
 from tests.kept import kept
 
@@ -64,6 +66,16 @@ def test_a_draft_is_approved_at_what_was_shown(cast: Cast, client: Client, waiti
     assert "is issued." in text_of(answer)
     issued = Invoice.objects.latest("issued_at")
     assert client.get(address).headers["Location"] == f"/p/invoices/{issued.number}/"
+
+
+def test_what_was_approved_and_waits_for_its_taxes_says_so(cast: Cast, client: Client, waiting: Late) -> None:
+    """Taxes were handed to a service after the draft was shown: it comes to nothing else, it is being asked."""
+    charges_tax(cast.provider, Method.STRIPE)
+    client.force_login(cast.petra)
+    address = f"/p/drafts/{waiting.world.period(APRIL).pk}/"
+    answer = text_of(client.post(f"{address}approve/", {"amount": "38.00"}, follow=True))
+    assert "It does not close yet: it waits for what is named below." in answer
+    assert "something else" not in answer
 
 
 def test_the_tenant_sees_its_draft_and_approves_nothing(cast: Cast, client: Client, waiting: Late) -> None:
