@@ -111,9 +111,9 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
         if closed.state is CloseState.CLOSED and closed.invoice is not None:
             messages.success(request, _("Invoice %(number)s is issued.") % {"number": closed.invoice.number})
             return redirect("provider-drafts")
-        changed = closed.state is CloseState.AWAITING_APPROVAL
+        differs = closed.state is CloseState.AWAITING_APPROVAL
         again = _("The draft comes to something else by now. Look at it again.")
-        messages.error(request, again if changed else _not_closed_words(closed))
+        messages.error(request, again if differs else _not_closed_words(closed))
     return redirect("provider-draft", period_id=period_id)
 
 
