@@ -16,19 +16,22 @@ from django.views.decorators.http import require_safe
 from billing.csv_files import csv_answer
 from billing.documents.inputs import Language
 from billing.documents.press import chinese_face
+from billing.dues import read_dues
 from billing.money import round_to_minor
+from billing.pages.invoice_words import day_words
 from billing.pages.paper_words import memo_said, reader_language
 from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
-from billing.statements.account import Account, Party, account_of, parties_of
+from billing.statements.account import Account, Party, account_of, parties_of, to_pay
 from billing.statements.paper_api import paper_answer
 from billing.statements.printing import AccountNotPrintable, print_account
 from portal.figures import locale_for, moment, money, span
-from portal.parts import Choice, Empty, Kpi
+from portal.parts import Choice, Empty, Kpi, Pill
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
 from tenants.scoping import tenant_page
 
 LINES_SHOWN_MAX = 500
+DUE_SHOWN_MAX = 20
 CSV_HEAD = ("at_utc", "what", "cause", "reference", "currency", "amount", "balance")
 
 
@@ -56,6 +59,8 @@ def tenant_statement(request: HttpRequest, organization: Organization) -> HttpRe
             "sub": f"{asked.party.provider} · {span(asked.period.first, asked.period.last, locale)}",
             "kpis": _kpis(account, locale),
             "rows": _rows(account, locale),
+            "closing": money(account.closing, asked.party.currency, locale=locale),
+            "due": _due(organization, asked.party, locale),
             "left_out": max(len(account.lines) - LINES_SHOWN_MAX, 0),
             "pdf_url": with_query(reverse("tenant-statement-pdf"), _query(asked.party), _days(asked.period)),
             "export_url": with_query(reverse("tenant-statement-csv"), _query(asked.party), _days(asked.period)),
@@ -147,12 +152,30 @@ def _rows(account: Account, locale: str) -> list[dict[str, str]]:
         {
             "at": moment(line.at, UTC, locale=locale),
             "memo": memo_said(line.memo),
+            "url": reverse("tenant-invoice", args=[line.invoice]) if line.invoice else "",
             "reference": line.reference,
             "amount": money(line.amount, currency, locale=locale),
             "balance": money(line.balance, currency, locale=locale),
         }
         for line in account.lines[-LINES_SHOWN_MAX:]
     ]
+
+
+def _due(organization: Organization, party: Party, locale: str) -> list[dict[str, object]]:
+    """Return the invoices that are to be paid now, whatever days the page shows."""
+    now, rows = datetime.now(UTC), []
+    for invoice in to_pay(organization, party)[:DUE_SHOWN_MAX]:
+        assert invoice.due_at is not None, invoice
+        rows.append(
+            {
+                "number": invoice.number,
+                "url": reverse("tenant-invoice", args=[invoice.number]),
+                "due": day_words(invoice.due_at, invoice.contract.time_zone, locale),
+                "pill": Pill(_("Overdue"), "bad") if invoice.due_at <= now else None,
+                "left": money(read_dues(invoice).left, invoice.currency, locale=locale),
+            }
+        )
+    return rows
 
 
 def _csv_rows(account: Account) -> Iterator[tuple[object, ...]]:

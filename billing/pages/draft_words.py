@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 from billing.documents.rule_words import SOME_SHARE
 from billing.draft_waits import DraftWait
 from billing.pages.paper_words import rule_said
+from billing.pages.periods import with_query
 from billing.pages.quantity_words import quantity_words
-from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftState
+from billing.queries.draft_detail import DraftCounts, DraftDetail, DraftEntry, DraftState
 from billing.rating.late import RULE_LATE
 from billing.tax.retrying import TaxStep, TaxStepState
 from portal.figures import day, moment, money, number
-from portal.parts import Pill
+from portal.parts import Kpi, Pill
+from portal.punctuation import joined
 
 HUNDRED = Decimal(100)
 TIMES_SHOWN_FROM = 10
@@ -30,6 +32,36 @@ def state_pill(state: DraftState) -> Pill:
         DraftState.AWAITING_APPROVAL: Pill(_("To approve"), "warn"),
         DraftState.APPROVED: Pill(_("Approved"), "good"),
     }[state]
+
+
+def draft_kpis(counts: DraftCounts, path: str, locale: str) -> list[Kpi]:
+    """Return how many drafts wait for what, each with its list, and when the next period ends."""
+    by_state = counts.by_state
+    ends = _("the first ends on %(day)s") % {"day": day(counts.ends_at, "MMMd", locale)} if counts.ends_at else ""
+
+    def kpi(title: str, state: DraftState, foot: str, *, alert: bool = False) -> Kpi:
+        url = with_query(path, {"state": str(state)})
+        return Kpi(title, number(by_state[state]), foot=foot, url=url, alert=alert)
+
+    waits = by_state[DraftState.AWAITING_APPROVAL]
+    return [
+        kpi(
+            _("To approve"),
+            DraftState.AWAITING_APPROVAL,
+            _("complete, and wait for you") if waits else "",
+            alert=bool(waits),
+        ),
+        kpi(_("Closing"), DraftState.CLOSING, _("over, and wait for reports") if by_state[DraftState.CLOSING] else ""),
+        kpi(_("Running"), DraftState.RUNNING, ends),
+    ]
+
+
+def total_words(entries: Sequence[DraftEntry], locale: str) -> str:
+    """Return what all drafts of a list come to together so far, each currency for itself."""
+    sums: dict[str, Decimal] = {}
+    for entry in entries:
+        sums[entry.currency] = sums.get(entry.currency, Decimal(0)) + entry.amount
+    return joined(money(sums[currency], currency, locale=locale) for currency in sorted(sums))
 
 
 def change_words(amount: Decimal, before: Decimal | None) -> str:

@@ -22,10 +22,18 @@ from billing.closing_by_hand import close_now
 from billing.draft_waits import draft_waits
 from billing.gaps import accept_gaps
 from billing.models import BillingPeriod, Invoice
-from billing.pages.draft_words import change_words, line_rows, state_pill, tax_notice, waiting_rows
+from billing.pages.draft_words import (
+    change_words,
+    draft_kpis,
+    line_rows,
+    state_pill,
+    tax_notice,
+    total_words,
+    waiting_rows,
+)
 from billing.pages.invoice_words import period_words
 from billing.pages.periods import with_query
-from billing.queries.draft_detail import DraftDetail, DraftState, draft_detail, draft_entries
+from billing.queries.draft_detail import DraftDetail, DraftState, draft_counts, draft_detail, draft_entries
 from billing.tax.retrying import TaxNotRetryable, retry_tax, tax_step
 from portal.figures import locale_for, money
 from portal.parts import Choice, Empty, Kpi
@@ -203,6 +211,8 @@ def _list(request: HttpRequest, organization: Organization) -> dict[str, Any]:
         DraftState.RUNNING: _("Running"),
     }
     return {
+        "kpis": draft_kpis(draft_counts(organization, now), request.path, locale),
+        "total": total_words(found, locale) if len(found) <= ROWS and _after(request) is None else "",
         "rows": [
             {
                 "entry": each,

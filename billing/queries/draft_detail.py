@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from billing.bases import Grain, read_basis, window_of
 from billing.basis import PeriodBasis, rate
@@ -60,6 +60,14 @@ class DraftEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftCounts:
+    """How many drafts stand where, and when the first of the periods that run ends; None where none runs."""
+
+    by_state: Mapping[DraftState, int]
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class DraftLine:
     """A line as it would be issued now; `amount` is 0 where only the period before had it.
 
@@ -107,6 +115,15 @@ def draft_entries(
         found = found.filter(pk__gt=after)
     with within_own(organization.pk, OWN_DRAFTS):
         return tuple(_entry(period, now) for period in found.order_by("pk")[: min(limit, PAGE_ROWS_MAX)])
+
+
+def draft_counts(organization: Organization, now: datetime) -> DraftCounts:
+    """Count a provider's drafts by where they stand, and say when the next period ends; one query."""
+    counts = {str(state): Count("pk", filter=_in_state(state, now)) for state in DraftState}
+    found = _open(organization, now, as_provider=True).aggregate(
+        **counts, ends_at=Min("to_at", filter=_in_state(DraftState.RUNNING, now))
+    )
+    return DraftCounts({state: found[str(state)] for state in DraftState}, found["ends_at"])
 
 
 def draft_page(

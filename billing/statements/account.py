@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q, Sum
 
-from billing.models import AccountKind, BankMatch, LedgerEntry, Payment, Refund
+from billing.dues import with_dues
+from billing.models import AccountKind, BankMatch, Invoice, InvoiceState, LedgerEntry, Payment, Refund
 from billing.tenant_balances import CAUSE as BALANCE
 from tenants.models import Organization
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 KINDS = (AccountKind.TENANT_RECEIVABLE, AccountKind.TENANT_BALANCE)
 """What a tenant owes on invoices, less what its provider has of it without one."""
 NOTHING = Decimal(0)
+PAID = "payment"
 INVOICED = "invoice"
 """The cause of what an invoice adds to what is owed, and takes off when it is void."""
 
@@ -39,7 +41,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that moved the account; `amount` above zero is owed by the tenant, `balance` is after it."""
+    """One thing that moved the account; `amount` above zero is owed by the tenant, `balance` is after it.
+
+    `invoice` is the number of the invoice that was issued, void or paid; "" for anything else.
+    """
 
     at: datetime
     cause: str
@@ -47,6 +52,7 @@ class Line:
     reference: str
     amount: Decimal
     balance: Decimal
+    invoice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +103,36 @@ def account_of(tenant: Organization, party: Party, *, from_at: datetime, to_at: 
         .order_by("posting__at", "posting_id")
     )
     moved = [row for row in rows if row[5]]
-    references = _references([(cause, cause_id) for _at, _posting, cause, cause_id, _memo, _amount in moved])
+    causes = [(cause, cause_id) for _at, _posting, cause, cause_id, _memo, _amount in moved]
+    references, invoices = _references(causes), _invoices(causes)
     lines: list[Line] = []
     stands = opening
     for at, _posting, cause, cause_id, memo, amount in moved:
         stands += amount
-        lines.append(Line(at, cause, memo, references.get(cause_id, ""), amount, stands))
+        lines.append(Line(at, cause, memo, references.get(cause_id, ""), amount, stands, invoices.get(cause_id, "")))
     return Account(party, from_at, to_at, opening, tuple(lines))
+
+
+def to_pay(tenant: Organization, party: Party) -> QuerySet[Invoice]:
+    """Return the invoices that a tenant has left to pay of its account now, with their dues, the first due first."""
+    issued = Invoice.objects.filter(
+        tenant=tenant, issuer=party.provider_id, currency=party.currency, state=InvoiceState.ISSUED
+    )
+    return with_dues(issued).filter(left_amount__gt=NOTHING).select_related("contract").order_by("due_at", "pk")
+
+
+def _invoices(causes: Sequence[tuple[str, UUID]]) -> dict[UUID, str]:
+    """Numbers of invoices by what they caused, or what paid them."""
+    issued = [cause_id for cause, cause_id in causes if cause == INVOICED]
+    paid = [cause_id for cause, cause_id in causes if cause == PAID]
+    found = dict(Invoice.objects.filter(pk__in=issued).values_list("pk", "number"))
+    found |= dict(Payment.objects.filter(pk__in=paid).values_list("pk", "invoice__number"))
+    return {key: number for key, number in found.items() if number}
 
 
 def _references(causes: Sequence[tuple[str, UUID]]) -> dict[UUID, str]:
     """What payments and refunds are known by outside: of a bank transfer, what its sender wrote on it."""
-    paid = [cause_id for cause, cause_id in causes if cause == "payment"]
+    paid = [cause_id for cause, cause_id in causes if cause == PAID]
     back = [cause_id for cause, cause_id in causes if cause == BALANCE]
     found: dict[UUID, str] = dict(Refund.objects.filter(pk__in=back).values_list("pk", "reference"))
     found |= Payment.objects.filter(pk__in=paid).values_list("pk", "reference")

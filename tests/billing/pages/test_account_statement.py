@@ -37,6 +37,19 @@ def test_it_shows_what_was_invoiced_and_paid(cast: Cast, client: Client) -> None
     assert "Nothing moved in these days." in text_of(client.get("/t/statement/?month=2026-03"))
 
 
+def test_it_names_what_is_to_be_paid_now_and_leads_from_each_line_to_its_invoice(cast: Cast, client: Client) -> None:
+    invoice = close_march(make_month(parties=(cast.provider, cast.tenant)))
+    pay(invoice, "751.40")
+    client.force_login(cast.alice)
+    page = client.get(f"/t/statement/{APRIL}")
+    assert f"To be paid Invoice Due Left to pay {invoice.number}" in text_of(page)
+    assert "Overdue $1,000.00 Movements" in text_of(page), "it was due in spring 2026"
+    assert page.content.decode().count(f'href="/t/invoices/{invoice.number}/"') == 3
+    assert "Closing balance $1,000.00" in text_of(page)
+    pay(invoice, "1000.00")
+    assert "No invoice is left to pay." in text_of(client.get(f"/t/statement/{APRIL}"))
+
+
 def test_accounts_with_several_providers_are_chosen(cast: Cast, client: Client) -> None:
     close_march(make_month(parties=(cast.provider, cast.tenant)))
     close_march(make_month(parties=(cast.outsider, cast.tenant)))

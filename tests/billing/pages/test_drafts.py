@@ -50,6 +50,8 @@ def test_a_draft_is_approved_at_what_was_shown(cast: Cast, client: Client, waiti
     period = waiting.world.period(APRIL)
     listed = text_of(client.get("/p/drafts/?state=awaiting_approval"))
     assert "To approve $38.00 $36.00 +5.6%" in listed
+    assert "To approve 1 complete, and wait for you Closing 0 Running" in listed
+    assert "Together, so far $38.00" in listed
     address = f"/p/drafts/{period.pk}/"
     shown = text_of(client.get(address))
     number = Invoice.objects.get().number
