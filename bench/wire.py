@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("address")
     parser.add_argument("password")
     parser.add_argument("--language", default="en")
+    parser.add_argument("--only", default="", help="one of the people, by the beginning of the address")
     arguments = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -47,6 +48,8 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for email, start in AREAS.items():
+            if not email.startswith(arguments.only):
+                continue
             weighed |= _of_person(browser, arguments, email, start)
         browser.close()
     above = {path: one for path, one in weighed.items() if one["first"] > FIRST_BYTES_MAX}
@@ -61,7 +64,10 @@ def _of_person(browser: Browser, arguments: Any, email: str, start: str) -> dict
     sign_in(page, arguments.address, email, arguments.password)
     context.add_cookies([{"name": "django_language", "value": arguments.language, "url": arguments.address}])
     page.goto(arguments.address + start)
-    if email.startswith("demo") and page.locator("[name=organization]").count():
+    operating = page.locator("aside .menu-list form button", has_text="Operator")
+    if start.startswith("/o/") and operating.count():
+        with page.expect_navigation():
+            operating.first.evaluate("button => button.form.submit()")
         page.goto(arguments.address + start)
     paths = [start, *_links(page, "aside a[href]")]
     for listed in list(paths):

@@ -137,7 +137,7 @@ def _kpis(account: Account, locale: str) -> list[Kpi]:
     def amount(name: str) -> str:
         return money(getattr(account, name), account.party.currency, locale=locale)
 
-    owed = _("to be paid") if account.closing > 0 else ""
+    owed = _("to be paid") if account.closing > 0 else _("in your favour") if account.closing < 0 else ""
     return [
         Kpi(_("Opening balance"), amount("opening")),
         Kpi(_("Invoiced"), amount("charged")),
@@ -163,7 +163,8 @@ def _rows(account: Account, locale: str) -> list[dict[str, str]]:
 
 def _due(organization: Organization, party: Party, locale: str) -> list[dict[str, object]]:
     """Return the invoices that are to be paid now, whatever days the page shows."""
-    now, rows = datetime.now(UTC), []
+    now = datetime.now(UTC)
+    rows: list[dict[str, object]] = []
     for invoice in to_pay(organization, party)[:DUE_SHOWN_MAX]:
         assert invoice.due_at is not None, invoice
         rows.append(

@@ -118,7 +118,8 @@ def to_pay(tenant: Organization, party: Party) -> QuerySet[Invoice]:
     issued = Invoice.objects.filter(
         tenant=tenant, issuer=party.provider_id, currency=party.currency, state=InvoiceState.ISSUED
     )
-    return with_dues(issued).filter(left_amount__gt=NOTHING).select_related("contract").order_by("due_at", "pk")
+    left = Q(left_amount__gt=NOTHING)
+    return with_dues(issued).filter(left).select_related("contract").order_by("due_at", "pk")
 
 
 def _invoices(causes: Sequence[tuple[str, UUID]]) -> dict[UUID, str]:
