@@ -63,7 +63,7 @@ def _of_person(browser: Browser, arguments: Any, email: str, start: str) -> dict
     page = context.new_page()
     sign_in(page, arguments.address, email, arguments.password)
     context.add_cookies([{"name": "django_language", "value": arguments.language, "url": arguments.address}])
-    page.goto(arguments.address + start)
+    page.goto(arguments.address + ("/" if start.startswith("/o/") else start))
     operating = page.locator("aside .menu-list form button", has_text="Operator")
     if start.startswith("/o/") and operating.count():
         with page.expect_navigation():
