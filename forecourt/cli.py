@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         package = (error.name or "").partition(".")[0]
         if package in OWN_PACKAGES:
             raise
-        print(f"forecourt {name} needs {package}: pip install 'forecourt[server]'", file=sys.stderr)
+        print(f"forecourt {name} needs {package}: in a clone, pip install '.[server]'", file=sys.stderr)
     return FAILURE
 
 

