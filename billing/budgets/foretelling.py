@@ -11,7 +11,9 @@ from billing.budgets.forecast import HISTORY_DAYS, forecast
 from billing.budgets.rules import DAY, Measure, Per, Scope, day_start, window_of
 from billing.models import SpendForecast
 from billing.money import exact_sum, round_to_minor
-from billing.queries.usage_sheet import billing_zone, usage_sheet
+from billing.queries.usage import currencies_used, rated_in_turn
+from billing.queries.usage_sheet import billing_zone, rows_of
+from billing.queries.usage_sums import bills_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from billing.budgets.forecast import Forecast
     from billing.budgets.rules import Rule
     from billing.queries.usage import Side
-    from billing.queries.usage_sheet import UsageSheet
     from tenants.models import Organization
 
 
@@ -29,15 +30,15 @@ def foretell(*, organization: Organization, side: Side, now: datetime) -> list[S
     zone = billing_zone(organization, now, side=side)
     today = now.astimezone(ZoneInfo(zone)).date()
     from_at = day_start(today - HISTORY_DAYS * DAY, zone)
-    first = usage_sheet(organization, from_at, now, zone, side=side)
     kept = []
-    for currency in first.overview.currencies:
-        sheet = first
-        if currency != first.overview.currency:
-            sheet = usage_sheet(organization, from_at, now, zone, currency=currency, side=side)
-        made = _forecast(sheet, today, window_of(Per.MONTH, zone, now))
+    for currency in currencies_used(organization, from_at, now, side):
+        used: defaultdict[date, Decimal] = defaultdict(Decimal)
+        for usage in rated_in_turn(organization, from_at, now, zone, currency=currency, side=side):
+            for row in rows_of(usage, bills_of(usage), zone):
+                used[row.day] = exact_sum((used[row.day], row.amount))
+        made = _forecast(used, today, window_of(Per.MONTH, zone, now), ZoneInfo(zone))
         if made is not None:
-            kept.append(_keep(organization, side, sheet, made, now))
+            kept.append(_keep(organization, side, (currency, zone), made, now))
     return kept
 
 
@@ -58,16 +59,14 @@ def expected_of(rule: Rule, forecasts: Mapping[tuple[str, str], SpendForecast]) 
     return made.expected if made else None
 
 
-def _forecast(sheet: UsageSheet, today: date, month: tuple[datetime, datetime]) -> tuple[Decimal, Forecast] | None:
+def _forecast(
+    used: defaultdict[date, Decimal], today: date, month: tuple[datetime, datetime], zone: ZoneInfo
+) -> tuple[Decimal, Forecast] | None:
     """Return what was spent up to now, and the forecast; days before the first use are no history."""
-    used: dict[date, Decimal] = defaultdict(Decimal)
-    for row in sheet.rows:
-        used[row.day] = exact_sum((used[row.day], row.amount))
     begun = min((day for day, amount in used.items() if amount), default=today)
     days = [max(used[day], Decimal(0)) for day in _days(begun, today)]
     first = today.replace(day=1)
     spent = exact_sum((Decimal(0), *(used[day] for day in _days(first, today))))
-    zone = ZoneInfo(sheet.overview.zone)
     left = (month[1].astimezone(zone).date() - today) // DAY
     made = forecast(days, spent=spent, today=max(used[today], Decimal(0)), left=left)
     return None if made is None else (exact_sum((spent, used[today])), made)
@@ -78,10 +77,10 @@ def _days(first: date, end: date) -> list[date]:
 
 
 def _keep(
-    organization: Organization, side: Side, sheet: UsageSheet, made: tuple[Decimal, Forecast], now: datetime
+    organization: Organization, side: Side, of: tuple[str, str], made: tuple[Decimal, Forecast], now: datetime
 ) -> SpendForecast:
+    currency, zone = of
     spent, found = made
-    currency, zone = sheet.overview.currency, sheet.overview.zone
 
     def rounded(amount: Decimal | None) -> Decimal | None:
         return None if amount is None else round_to_minor(amount, currency)

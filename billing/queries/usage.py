@@ -1,6 +1,6 @@
 """Use and cost of an organization over a window, rated live by the functions that charge and invoice."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +20,8 @@ from billing.usage_spans import Window
 from tenants.models import Organization
 
 DEFAULT_CURRENCY = "USD"
+RATED_TOGETHER = 50
+"""Contracts of which all lines are held at once where only their sums are kept."""
 
 
 class Side(StrEnum):
@@ -195,6 +197,25 @@ def rated_usage(
         begins_inside(windows) and counts_by_period(shown_bases),
         tuple((basis, _rated(basis, slot) if compared_by_day else _summed(basis)) for basis in others_bases),
     )
+
+
+def currencies_used(organization: Organization, from_at: datetime, to_at: datetime, side: Side) -> tuple[str, ...]:
+    """Return the currencies of an organization's contracts that touch a time, in order."""
+    return tuple(sorted({one.currency for one in contracts_within(from_at, to_at, {side.value: organization})}))
+
+
+def rated_in_turn(
+    organization: Organization, from_at: datetime, to_at: datetime, zone: str, *, currency: str, side: Side
+) -> Iterator[RatedUsage]:
+    """Yield what `rated_usage` returns, some contracts after the others: a provider may have thousands."""
+    found = contracts_within(from_at, to_at, {side.value: organization})
+    contracts = [contract for contract in found if contract.currency == currency]
+    slot = _slot(zone, by_hour=False)
+    for begin in range(0, len(contracts), RATED_TOGETHER):
+        windows = _windows(contracts[begin : begin + RATED_TOGETHER], currency, from_at, to_at)
+        bases = read_bases(windows, zone=zone, grain=Grain.DAY, summed=True)
+        parts = tuple((basis, _rated(basis, slot)) for basis in bases)
+        yield RatedUsage(from_at, to_at, zone, currency, (currency,), parts)
 
 
 def usage_by_hour(

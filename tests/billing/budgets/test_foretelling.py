@@ -12,6 +12,7 @@ import pytest
 from billing.budgets.foretelling import expected_of, foretell, kept_forecast
 from billing.budgets.rules import Measure, Per, Scope
 from billing.models import SpendForecast
+from billing.queries import usage
 from billing.queries.usage import Side
 from billing.queries.usage_sheet import usage_sheet
 from tests.billing.budgets.spent import BIG, DAY, NOW, RULE, make_spent
@@ -75,6 +76,25 @@ def test_each_currency_is_foretold_apart(cast: Cast) -> None:
         shared.use({"input": 1_000_000}, at=MARCH + index * DAY, model=BIG)
     found = {one.currency: one.expected for one in foretell(organization=cast.tenant, side=Side.TENANT, now=NOW)}
     assert found == {"USD": Decimal("310.00"), "EUR": Decimal("31.00")}
+
+
+def test_a_providers_contracts_are_rated_some_at_a_time_and_come_to_the_same(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_spent(cast)
+    other = make_world(tokens={(BIG, "input"): "1"}, parties=(cast.provider, cast.outsider))
+    shared = other.share(percent="100", model=BIG, rolled_to_at=NOW)
+    for index in range(10):
+        shared.use({"input": 2_000_000}, at=MARCH + index * DAY, model=BIG)
+    foretold = []
+    for together in (1, 2, 50):
+        monkeypatch.setattr(usage, "RATED_TOGETHER", together)
+        rated = list(usage.rated_in_turn(cast.provider, MARCH, NOW, "UTC", currency="USD", side=Side.PROVIDER))
+        assert len(rated) == {1: 2}.get(together, 1)
+        [made] = foretell(organization=cast.provider, side=Side.PROVIDER, now=NOW)
+        foretold.append((made.spent, made.expected))
+    whole = usage_sheet(cast.provider, MARCH, NOW, "UTC", side=Side.PROVIDER).total
+    assert foretold == [(whole, Decimal("372.00"))] * 3
 
 
 def test_only_a_months_cost_of_all_use_is_expected(cast: Cast) -> None:
