@@ -37,7 +37,7 @@ class Desk:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def follow(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).click()
+        self.page.get_by_role("link", name=name, exact=True).first.click()
 
     def fill(self, label: str, text: str) -> None:
         self.page.get_by_label(label).fill(text)
