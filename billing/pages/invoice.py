@@ -20,7 +20,7 @@ from billing.pages.dunning_words import step_words
 from billing.pages.energy_words import energy_words
 from billing.pages.invoice_context import invoice_context
 from billing.pages.invoice_files import correction_rows, invoice_papers
-from billing.pages.invoice_lines import LINES_SHOWN_MAX, asked_of
+from billing.pages.invoice_lines import asked_of
 from billing.pages.invoice_words import day_words
 from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
@@ -103,7 +103,7 @@ def shown_invoice(
     row = detail.row
     context["collective"] = _collective(invoice, locale, side)
     path = reverse(f"{side}-invoice", args=[row.number])
-    context["pagination"] = pagination(path, {}, detail.page, detail.lines, LINES_SHOWN_MAX)
+    context["pagination"] = pagination(path, {}, detail.page, detail.lines, detail.page_lines)
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
     context["corrections"] = correction_rows(invoice, locale, side)
     context |= invoice_papers(invoice.issuer if side == "provider" else invoice.tenant, invoice, side)

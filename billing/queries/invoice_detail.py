@@ -104,7 +104,8 @@ class Asked:
     """What is asked for of an invoice: so many of its lines, on a page of them or on the one that holds a `line` (0:
     none), and what is looked at without being asked for, by how many parts and how long an evidence file it has.
 
-    Of an invoice of more parts than `parts_max` those of `line` alone are read."""
+    Up to `lines_max` stand on one page, more of them `page_lines` to a page (None: as many). Of an invoice of more than
+    `parts_max` parts those of `line` alone are read."""
 
     lines_max: int
     page: int = 1
@@ -112,11 +113,17 @@ class Asked:
     compared_parts_max: int | None = None
     hashed_bytes_max: int | None = None
     parts_max: int | None = None
+    page_lines: int | None = None
+
+    def lines_on_a_page(self, lines: int) -> int:
+        """Return how many lines stand on a page of an invoice of so many; 0 for all."""
+        return self.lines_max if self.page_lines is None or lines <= self.lines_max else self.page_lines
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDetail:
-    """An invoice with everything that its page shows: of `lines` lines those of one page from number `first` on.
+    """An invoice with everything that its page shows: of `lines` lines those of one page of `page_lines` (0: all)
+    from number `first` on.
 
     `row` and `dues` are one reading: what was paid and what is left add up while payments come in.
     """
@@ -126,6 +133,7 @@ class InvoiceDetail:
     lines: int
     parts: int
     page: int
+    page_lines: int
     first: int
     groups: tuple[LineGroup, ...]
     checks: tuple[EvidenceCheck, ...]
@@ -157,9 +165,10 @@ def invoice_detail(
 
 def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
     sums = sums_of(invoice)
-    page = _page(asked, sums.lines)
-    first = (page - 1) * asked.lines_max + 1 if asked.lines_max else 1
-    last = first + asked.lines_max if asked.lines_max else None
+    size = asked.lines_on_a_page(sums.lines)
+    page = _page(asked, sums.lines, size)
+    first = (page - 1) * size + 1
+    last = first + size if size else None
     lines = _read_lines(invoice, first, last)
     are_few = asked.parts_max is None or sums.parts <= asked.parts_max
     opened = lines if are_few else [line for line in lines if line.position == asked.line]
@@ -177,6 +186,7 @@ def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
         lines=sums.lines,
         parts=sums.parts,
         page=page,
+        page_lines=size,
         first=first,
         groups=_groups(lines, rows, _group_sums(invoice, lines) if len(lines) < sums.lines else {}),
         checks=checks,
@@ -186,12 +196,12 @@ def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
     )
 
 
-def _page(asked: Asked, lines: int) -> int:
+def _page(asked: Asked, lines: int, size: int) -> int:
     """Return the page of lines that is shown; one that is not there is the nearest that is."""
-    if not asked.lines_max:
+    if not size:
         return 1
-    last = max(1, -(-lines // asked.lines_max))
-    wanted = -(-asked.line // asked.lines_max) if 0 < asked.line <= lines else asked.page
+    last = max(1, -(-lines // size))
+    wanted = -(-asked.line // size) if 0 < asked.line <= lines else asked.page
     return min(max(1, wanted), last)
 
 

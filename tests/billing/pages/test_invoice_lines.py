@@ -10,7 +10,7 @@ from django.test import Client
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.models import Invoice
-from billing.pages.invoice_lines import HASHED_BYTES_MAX, LINES_SHOWN_MAX, PARTS_SHOWN_MAX, asked_of
+from billing.pages.invoice_lines import HASHED_BYTES_MAX, LINES_SHOWN_MAX, PAGE_LINES, PARTS_SHOWN_MAX, asked_of
 from billing.queries.invoice_detail import Asked
 from tests.billing.pages.reading import text_of
 from tests.billing.world import APRIL, MARCH, make_world
@@ -33,11 +33,13 @@ MODELS = LINES_SHOWN_MAX + 20
     ],
 )
 def test_an_address_asks_for_a_page_or_the_line_to_open(query: dict[str, str], number: int, line: int) -> None:
-    assert asked_of(query) == Asked(LINES_SHOWN_MAX, number, line, PARTS_SHOWN_MAX, HASHED_BYTES_MAX, PARTS_SHOWN_MAX)
+    parts_max = (PARTS_SHOWN_MAX, HASHED_BYTES_MAX, PARTS_SHOWN_MAX)
+    assert asked_of(query) == Asked(LINES_SHOWN_MAX, number, line, *parts_max, PAGE_LINES)
 
 
 def test_everything_is_looked_at_where_that_is_asked_for() -> None:
-    assert asked_of({"proof": "now", "page": "2"}) == Asked(LINES_SHOWN_MAX, 2, 0, None, None, PARTS_SHOWN_MAX)
+    asked = Asked(LINES_SHOWN_MAX, 2, 0, None, None, PARTS_SHOWN_MAX, PAGE_LINES)
+    assert asked_of({"proof": "now", "page": "2"}) == asked
     assert asked_of({"proof": "later"}) == asked_of({})
 
 
@@ -66,20 +68,20 @@ def test_lines_of_both_pages_are_all_lines_and_the_total_stands_on_each(
 ) -> None:
     client.force_login(cast.alice)
     path = f"/t/invoices/{invoice.number}/"
-    first, second = (client.get(path, {"page": page}) for page in ("1", "2"))
-    words = [text_of(page) for page in (first, second)]
+    first, second, third = (client.get(path, {"page": page}) for page in ("1", "2", "3"))
+    words = [text_of(page) for page in (first, second, third)]
     for place in range(MODELS):
         assert [f"model-{place:03} $0.45" in page for page in words] == [
-            place < LINES_SHOWN_MAX,
-            place >= LINES_SHOWN_MAX,
+            place // PAGE_LINES == number for number in range(3)
         ]
     assert all("Total $54.00" in page for page in words)
-    assert "1 to 100 of 120" in words[0]
-    assert "101 to 120 of 120" in words[1]
+    assert "1 to 50 of 120" in words[0]
+    assert "101 to 120 of 120" in words[2]
     assert f'rel="next" href="{path}?page=2"' in first.content.decode()
     assert 'rel="prev"' not in first.content.decode()
     assert f'rel="prev" href="{path}?page=1"' in second.content.decode()
-    assert 'rel="next"' not in second.content.decode()
+    assert f'rel="next" href="{path}?page=3"' in second.content.decode()
+    assert 'rel="next"' not in third.content.decode()
 
 
 @pytest.mark.django_db
@@ -91,7 +93,7 @@ def test_a_line_opens_on_its_page_for_both_sides(cast: Cast, client: Client, inv
         assert content.count('<details class="tbl" open>') == 1
         assert 'id="line-117"' in content
         assert "101 to 120 of 120" in text_of(page)
-        assert f'rel="prev" href="{path}{invoice.number}/?page=1"' in content
+        assert f'rel="prev" href="{path}{invoice.number}/?page=2"' in content
 
 
 @pytest.mark.django_db
