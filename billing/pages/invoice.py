@@ -29,7 +29,7 @@ from billing.queries.invoice_detail import (
     InvoiceLines,
     LineRow,
     SublineRow,
-    invoice_detail,
+    detail_of,
     invoice_evidence,
     invoice_lines,
 )
@@ -69,9 +69,7 @@ LINES_HEAD = (
 def tenant_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an issued invoice with its lines and the checks of its evidence."""
     invoice = _find(organization, number)
-    detail = invoice_detail(organization, invoice.pk, asked_of(request.GET.dict()))
-    if detail is None:
-        raise Http404
+    detail = detail_of(organization, invoice, asked_of(request.GET.dict()))
     locale = locale_for(translation.get_language() or "en")
     opened = request.GET.get("line", "")
     context = shown_invoice(invoice, detail, datetime.now(UTC), locale, side="tenant", opened=opened)

@@ -21,7 +21,7 @@ from billing.pages.invoice_lines import asked_of
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.invoices import CSV_HEAD, after_of, csv_rows, filters_of, pages_of, state_choices
 from billing.pages.periods import with_query
-from billing.queries.invoice_detail import invoice_detail
+from billing.queries.invoice_detail import detail_of
 from billing.queries.invoice_list import all_invoices, find_invoice, invoice_list
 from billing.queries.invoices import InvoiceRow
 from portal.figures import locale_for
@@ -74,9 +74,7 @@ def provider_invoices_csv(request: HttpRequest, organization: Organization) -> H
 def provider_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an invoice as its tenant sees it, with what its issuer can do about it."""
     invoice = _find(organization, number)
-    detail = invoice_detail(organization, invoice.pk, asked_of(request.GET.dict()))
-    if detail is None:
-        raise Http404
+    detail = detail_of(organization, invoice, asked_of(request.GET.dict()))
     now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
     opened = request.GET.get("line", "")
     context: dict[str, Any] = shown_invoice(invoice, detail, now, locale, side="provider", opened=opened)

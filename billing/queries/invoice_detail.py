@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count, Min, Sum
@@ -99,6 +99,9 @@ class LineGroup:
     lines: tuple[LineRow, ...]
 
 
+OF_BOTH: Final = "what an invoice is of is both its parties', and the reader is one of them"
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked for of an invoice: so many of its lines, on a page of them or on the one that holds a `line` (0:
@@ -158,9 +161,15 @@ def invoice_detail(
     Sums are of all lines whichever are shown. To compare it with the usage page its whole period is rated anew, and to
     hold its evidence to the hash all of that is read: a check that was not made has not passed nor failed.
     """
-    with within_own(organization.pk, "what an invoice is of is both its parties', and the reader is one of them"):
+    with within_own(organization.pk, OF_BOTH):
         invoice = invoices_for(organization).filter(pk=invoice_id).first()
-        return None if invoice is None else _detail_of(invoice, asked)
+    return None if invoice is None else detail_of(organization, invoice, asked)
+
+
+def detail_of(organization: Organization, invoice: Invoice, asked: Asked) -> InvoiceDetail:
+    """Return the same of an invoice that the organization was given already (`find_invoice`)."""
+    with within_own(organization.pk, OF_BOTH):
+        return _detail_of(invoice, asked)
 
 
 def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
