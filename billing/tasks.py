@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from billing import (
     asking,
@@ -40,7 +41,7 @@ from billing.statements import onboarding, paying_out, stating, transfers
 from billing.stripe_answers import StripeError, StripeUnavailable
 from billing.tax import service
 from billing.topups import buying
-from billing.unsent import note_failed, note_sent
+from billing.unsent import send_each
 from metering.retention import state_hold
 from tenants import idempotency
 
@@ -288,14 +289,12 @@ def dun_invoices(**_: object) -> None:
     stepping.lift_paid(now=now)
     if not settings.MAIL_READY:
         return
-    for mail in dunning_letters.claim_mails(now=now, limit=MAILS_MAX):
-        try:
-            dunning_letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL)
-        except Exception as error:
-            logger.exception("letter %s", mail.pk)
-            note_failed(mail, error=f"{type(error).__name__}: {error}", now=now)
-        else:
-            note_sent(mail, now=datetime.now(UTC))
+    claimed = dunning_letters.claim_mails(now=now, limit=MAILS_MAX)
+    send_each(
+        claimed,
+        lambda mail: dunning_letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL),
+        clock=timezone.now,
+    )
 
 
 @shared_task(name="billing.tasks.tell_price_changes")

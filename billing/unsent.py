@@ -5,15 +5,19 @@ A letter is a row of any table with `due_at`, `attempts`, `sent_at` and `last_er
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db.models import F, Model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from django.db.models import QuerySet
+
+logger = logging.getLogger(__name__)
 
 Letter = TypeVar("Letter", bound=Model)
 
@@ -35,6 +39,23 @@ def claim_unsent(
         if _unsent(letter).filter(due_at=told.due_at).update(due_at=now + lease, attempts=F("attempts") + 1):
             claimed.append(letter)
     return claimed
+
+
+def send_each(
+    letters: Iterable[Letter], send: Callable[[Letter], list[str] | None], *, clock: Callable[[], datetime]
+) -> None:
+    """Send letters that were claimed, and note of each that it is out or why not: one that fails stops no other.
+
+    `send` returns to whom, where the row keeps that, and raises what the server of letters answers.
+    """
+    for letter in letters:
+        try:
+            addresses = send(letter)
+        except Exception as error:
+            logger.exception("letter %s", letter.pk)
+            note_failed(letter, error=f"{type(error).__name__}: {error}", now=clock())
+        else:
+            note_sent(letter, now=clock(), **({} if addresses is None else {"sent_to": addresses}))
 
 
 def note_sent(letter: Model, *, now: datetime, **also: object) -> None:

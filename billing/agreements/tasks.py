@@ -1,15 +1,13 @@
 """The sweep of letters about offers: one that cannot be sent is logged, stops no other, and is tried again."""
 
-import logging
 from datetime import UTC, datetime
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from billing.agreements import letters
-from billing.unsent import note_failed, note_sent
-
-logger = logging.getLogger(__name__)
+from billing.unsent import send_each
 
 LETTERS_MAX = 50
 
@@ -19,11 +17,9 @@ def send_letters(**_: object) -> None:
     """Send the letters about offers; without a server of letters they wait, and the portal tells the same."""
     if not settings.MAIL_READY:
         return
-    for notice in letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX):
-        try:
-            addresses = letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL)
-        except Exception as error:
-            logger.exception("letter %s", notice.pk)
-            note_failed(notice, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
-        else:
-            note_sent(notice, now=datetime.now(UTC), sent_to=addresses)
+    claimed = letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX)
+    send_each(
+        claimed,
+        lambda notice: letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL),
+        clock=timezone.now,
+    )

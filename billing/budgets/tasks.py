@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from billing.budgets import letters
 from billing.budgets.watching import begin_watches, claim_watches, look
-from billing.unsent import note_failed, note_sent
+from billing.unsent import send_each
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +40,5 @@ def send_letters(**_: object) -> None:
     """Send the letters about alerts; without a server of letters they wait, and the portal tells the same."""
     if not settings.MAIL_READY:
         return
-    for mail in letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX):
-        try:
-            letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL)
-        except Exception as error:
-            logger.exception("letter %s", mail.pk)
-            note_failed(mail, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
-        else:
-            note_sent(mail, now=datetime.now(UTC))
+    claimed = letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX)
+    send_each(claimed, lambda mail: letters.send_letter(mail=mail, public_url=settings.PUBLIC_URL), clock=timezone.now)

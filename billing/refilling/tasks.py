@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from billing import stripe_account
 from billing.refilling import charging, letters, watching
 from billing.stripe_answers import StripeUnavailable
-from billing.unsent import note_failed, note_sent
+from billing.unsent import send_each
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +50,9 @@ def send_letters(**_: object) -> None:
     """Send the letters about low credit; without a server of letters they wait, and the portal tells the same."""
     if not settings.MAIL_READY:
         return
-    for notice in letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX):
-        try:
-            addresses = letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL)
-        except Exception as error:
-            logger.exception("letter %s", notice.pk)
-            note_failed(notice, error=f"{type(error).__name__}: {error}", now=datetime.now(UTC))
-        else:
-            note_sent(notice, now=datetime.now(UTC), sent_to=addresses)
+    claimed = letters.claim_letters(now=datetime.now(UTC), limit=LETTERS_MAX)
+    send_each(
+        claimed,
+        lambda notice: letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL),
+        clock=timezone.now,
+    )

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from billing.models import SpendMail
-from billing.unsent import ATTEMPTS_MAX, LEASE, RETRY, claim_unsent, note_failed, note_sent
+from billing.unsent import ATTEMPTS_MAX, LEASE, RETRY, claim_unsent, note_failed, note_sent, send_each
 from tests.billing.budgets.spent import NOW, look, make_spent, set_budget
 from tests.factories import Cast
 from tests.kept import kept
@@ -64,3 +64,20 @@ def test_each_failure_waits_twice_as_long_and_its_words_are_cut(letter: SpendMai
         note_failed(letter, error="x" * 400, now=NOW)
         assert SpendMail.objects.get(pk=letter.pk).due_at == NOW + RETRY * 2**attempt
     assert len(SpendMail.objects.get(pk=letter.pk).last_error) == 300
+
+
+def test_one_that_cannot_be_sent_stops_no_other_and_each_is_noted(letter: SpendMail) -> None:
+    others = SpendMail.objects.exclude(pk=letter.pk)
+    assert others.exists()
+    seen = []
+
+    def send(one: SpendMail) -> None:
+        seen.append(one.pk)
+        if one == letter:
+            raise OSError("no way there")
+
+    send_each([letter, *others], send, clock=lambda: NOW)
+    assert seen == [letter.pk, *(one.pk for one in others)]
+    letter.refresh_from_db()
+    assert (letter.sent_at, letter.last_error) == (None, "OSError: no way there")
+    assert all(one.sent_at == NOW for one in others.all())
