@@ -14,14 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from billing import stripe_account
-from billing.asking import asked_for
 from billing.models import InvoiceState, Settlement, SettlementState
 from billing.pages.correction_words import may_correct
 from billing.payment_references import payment_reference, printed_reference
 from billing.pushing import go_on
 from billing.queries.invoice_list import find_invoice
 from billing.queries.invoice_steps import PUSHING
-from billing.stripe_amounts import AmountNotRepresentable, is_too_small
+from billing.queries.invoices import row_of
 from portal.figures import moment
 from tenants.problems import Problem
 from tenants.roles import READ_INVOICES
@@ -83,12 +82,14 @@ def _say(request: HttpRequest, done: Settlement) -> None:
 
 
 def collection_words(invoice: Invoice, locale: str, *, acts: bool) -> CollectionWords | None:
-    """Return where the money of an invoice is; None for one that has no collection, as a void one."""
+    """Return where the money of an invoice that `find_invoice` gave is; None for one that has no collection, as a void
+    one.
+    """
     settlement = Settlement.objects.filter(pk=invoice.pk).first()
     if settlement is None or invoice.state == InvoiceState.VOID:
         return None
     state = SettlementState(settlement.state)
-    if state in ASKS and _asks_too_little(invoice):
+    if state in ASKS and row_of(invoice).leaves_too_little:
         return CollectionWords(words=_too_little_words(invoice), error="", again="", button="", url="")
     waits = state in PUSHING or state in (SettlementState.COLLECT, SettlementState.WAIT)
     again = settlement.attempts and waits
@@ -99,13 +100,6 @@ def collection_words(invoice: Invoice, locale: str, *, acts: bool) -> Collection
         button=_button(settlement) if acts and stripe_account.gateway() is not None else "",
         url=reverse("provider-invoice-collect", args=[invoice.number]),
     )
-
-
-def _asks_too_little(invoice: Invoice) -> bool:
-    try:
-        return is_too_small(asked_for(invoice).total, invoice.currency)
-    except AmountNotRepresentable:
-        return True
 
 
 def _too_little_words(invoice: Invoice) -> str:

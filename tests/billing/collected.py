@@ -185,12 +185,12 @@ def assert_books(invoice: Invoice, *, cleared: Decimal) -> None:
     assert LedgerEntry.objects.aggregate(sum=Sum("amount"))["sum"] == 0
 
 
-def pay_by_hand(invoice: Invoice, amount: str) -> None:
-    """A bank transfer comes in for the invoice."""
+def pay_by_hand(invoice: Invoice, amount: str, *, reference: str = "") -> None:
+    """A bank transfer comes in for the invoice; another one has another reference."""
     record_payment(
         invoice_id=invoice.pk,
         method=PaymentMethod.BANK_TRANSFER,
-        reference=f"bank {invoice.pk}",
+        reference=reference or f"bank {invoice.pk}",
         amount=Decimal(amount),
         currency=invoice.currency,
         received_at=ISSUED_AT,

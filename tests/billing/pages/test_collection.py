@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billing.models import Settlement, SettlementState
 from billing.pages.collection import collection_words
+from billing.queries.invoice_list import find_invoice
 from tenants.models import AuditEntry, Membership, Role
 from tests.billing.collected import only_invoice_at
 from tests.billing.issued import Line, make_issued
@@ -99,8 +100,10 @@ def test_every_state_has_words_and_a_button_only_where_something_can_be_done(
     cast: Cast, settings: Settings, state: SettlementState
 ) -> None:
     settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_nobody", "http://127.0.0.1:9"
-    invoice = pushable(cast)
+    number = pushable(cast).number
     Settlement.objects.update(state=state)
+    invoice = find_invoice(cast.provider, str(number), issued=True)
+    assert invoice is not None
     found = collection_words(invoice, "en_GB", acts=True)
     assert found is not None
     assert found.words.endswith(".")

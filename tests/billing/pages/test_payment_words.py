@@ -61,3 +61,5 @@ def test_what_is_too_little_for_a_card_is_transferred(cast: Cast, client: Client
     page = text_of(client.get("/p/invoices/INV-0001/"))
     assert "It waits for a transfer with the reference RF40 INV0 001;" in page
     assert TOO_LITTLE_LEFT not in page
+    pay_by_hand(invoice, "0.30", reference="the rest")
+    assert "What is left is less" not in text_of(client.get("/p/invoices/INV-0001/")), "nothing is left"
