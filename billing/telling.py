@@ -18,6 +18,7 @@ from billing.money import round_to_minor
 from billing.rating.rated import TermKind
 from tenants.hook_models import WebhookEndpoint, WebhookEvent
 from tenants.hooks.emitting import emit_to, listeners
+from tenants.instants import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,8 +62,8 @@ def tell_invoice(invoice: Invoice, kind: str, *, at: datetime, occasion: str = "
         "total": money(invoice.total, invoice.currency),
         "issuer_id": str(invoice.issuer_id),
         "tenant_id": str(invoice.tenant_id),
-        "issued_at": instant(invoice.issued_at),
-        "due_at": instant(invoice.due_at),
+        "issued_at": instant_text(invoice.issued_at),
+        "due_at": instant_text(invoice.due_at),
     }
     _tell((invoice.issuer_id, invoice.tenant_id), kind, invoice.pk, at=at, body=body, occasion=occasion)
 
@@ -91,7 +92,7 @@ def tell_payment(invoice: Invoice, payment: Payment) -> None:
         "currency": payment.currency,
         "amount": money(payment.amount, payment.currency),
         "method": str(payment.method),
-        "received_at": instant(payment.received_at),
+        "received_at": instant_text(payment.received_at),
     }
     _tell((invoice.issuer_id, invoice.tenant_id), "payment.received", payment.pk, at=payment.received_at, body=body)
 
@@ -182,8 +183,8 @@ def tell_amendment(amendment: Amendment, kind: str, *, at: datetime, occasion: s
         "contract_id": str(contract.pk),
         "contract": contract.number,
         "state": str(amendment.state),
-        "effective_at": instant(amendment.effective_at),
-        "answer_by": instant(amendment.expires_at),
+        "effective_at": instant_text(amendment.effective_at),
+        "answer_by": instant_text(amendment.expires_at),
     }
     _tell(
         (contract.provider_id, contract.tenant_id),
@@ -223,7 +224,7 @@ def tell_prices(notice: PriceNotice, *, tenant_id: UUID, at: datetime) -> None:
         "contract_id": str(notice.contract_id),
         "contract": notice.contract.number,
         "price_version_id": str(notice.version_id),
-        "takes_effect_at": instant(notice.takes_effect_at),
+        "takes_effect_at": instant_text(notice.takes_effect_at),
     }
     _tell((tenant_id,), "price.announced", notice.pk, at=at, body=body)
 
@@ -266,7 +267,7 @@ def tell_ending_leases(*, now: datetime, limit: int = LEASES_MAX) -> int:
                 "ref": lease.ref,
                 "contract_id": str(contract.pk),
                 "contract": contract.number,
-                "ends_at": instant(lease.to_at),
+                "ends_at": instant_text(lease.to_at),
             }
             _tell(
                 (contract.provider_id, contract.tenant_id), LEASE_ENDING, lease.pk, at=now, body=body, occasion=occasion
@@ -276,7 +277,7 @@ def tell_ending_leases(*, now: datetime, limit: int = LEASES_MAX) -> int:
 
 def tell_ended_lease(lease: Term, reason: str, *, at: datetime) -> None:
     """Tell both parties that a lease has ended, and why; one that was held past its end can end again."""
-    contract, ended_at = lease.contract, instant(lease.to_at)
+    contract, ended_at = lease.contract, instant_text(lease.to_at)
     body = {
         "id": str(lease.pk),
         "ref": lease.ref,
@@ -312,11 +313,6 @@ def tell_overdue(*, now: datetime, limit: int = OVERDUE_MAX) -> int:
 def money(amount: Decimal, currency: str) -> str:
     """Return an amount as the API writes it."""
     return f"{round_to_minor(amount, currency):f}"
-
-
-def instant(at: datetime | None) -> str | None:
-    """Return an instant as the API writes it."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def _tell(

@@ -14,8 +14,9 @@ from billing.budgets.profile import unlike_hours
 from billing.budgets.rules import HOUR, Measure, Scope
 from billing.models import SpendAlert, SpendAlertKind
 from billing.queries.usage import Side
-from billing.telling import instant, tell_subject
+from billing.telling import tell_subject
 from metering.queries import usage_in, usage_totals
+from tenants.instants import instant_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,7 +110,7 @@ def _tell(
         model=model,
         used=str(used),
         usual=str(usual),
-        period_from=instant(at),
-        period_to=instant(at + HOUR),
+        period_from=instant_text(at),
+        period_to=instant_text(at + HOUR),
     )
     return alert

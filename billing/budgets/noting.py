@@ -17,7 +17,8 @@ from billing.budgets.rules import Per, is_used_up, reached
 from billing.budgets.setting import lift_standing, rule_of
 from billing.collecting.notices import readers_of
 from billing.models import Budget, BudgetLook, BudgetStop, SpendAlert, SpendAlertKind, SpendMail
-from billing.telling import instant, tell_subject
+from billing.telling import tell_subject
+from tenants.instants import instant_text
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -164,8 +165,8 @@ def _tell_programs(alert: SpendAlert, budget: Budget) -> None:
         used=amount_text(alert.used, alert.currency),
         currency=alert.currency or None,
         measure=alert.measure,
-        period_from=instant(alert.from_at),
-        period_to=instant(alert.to_at),
+        period_from=instant_text(alert.from_at),
+        period_to=instant_text(alert.to_at),
     )
 
 

@@ -32,9 +32,10 @@ from billing.models import (
 )
 from billing.money import round_to_minor
 from billing.settlement import NotRetryable, retry_settlement
-from billing.telling import instant, money
+from billing.telling import money
 from billing.together import due_of
 from tenants.hooks.emitting import emit_to
+from tenants.instants import instant_text
 from tenants.models import AuditEntry, Membership, Organization, Role
 from tenants.problems import Problem
 from tenants.sentences import sentence
@@ -289,10 +290,10 @@ def _tell(invoice: Invoice, kind: str, step: DunningStep, now: datetime) -> None
         "contract": invoice.contract.number,
         "currency": invoice.currency,
         "left": money(dues_of(invoice).left, invoice.currency),
-        "due_at": instant(invoice.due_at),
+        "due_at": instant_text(invoice.due_at),
         "step": step.action,
         "after_days": step.after_days,
-        "suspends_at": instant(step.announces_at),
+        "suspends_at": instant_text(step.announces_at),
     }
     parties = (invoice.tenant_id, invoice.issuer_id)
     emit_to(parties, kind=kind, subject_id=invoice.pk, at=now, body=body, occasion=str(step.pk))

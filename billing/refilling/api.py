@@ -14,10 +14,11 @@ from rest_framework.views import APIView
 from billing.models import BalanceNotice, BalanceNoticeKind, BalanceRule, Contract, LowOutcome
 from billing.refilling.rules import Figures
 from billing.refilling.setting import NoBalanceRule, WrongBalanceRule, end_rule, running_rule, set_rule
-from billing.telling import instant, money
+from billing.telling import money
 from clusters.bodies import checked
 from tenants.authentication import caller_of, organization_of
 from tenants.closed_shapes import ClosedSerializer
+from tenants.instants import instant_text
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -139,7 +140,7 @@ def _rule(rule: BalanceRule, contract: Contract) -> dict[str, Any]:
         "buy": None if rule.buy_amount is None else money(rule.buy_amount, currency),
         "month_max": None if rule.month_max_amount is None else money(rule.month_max_amount, currency),
         "set_by": rule.set_by,
-        "set_at": instant(rule.set_at),
+        "set_at": instant_text(rule.set_at),
         "last_notice": None if last is None else _notice(last, currency),
     }
 
@@ -149,7 +150,7 @@ def _notice(notice: BalanceNotice, currency: str) -> dict[str, Any]:
         "kind": str(notice.kind),
         "outcome": str(notice.outcome),
         "left": money(notice.left_amount, currency),
-        "at": instant(notice.at),
-        "charge_at": instant(notice.charge_at),
+        "at": instant_text(notice.at),
+        "charge_at": instant_text(notice.charge_at),
         "reason": notice.reason,
     }

@@ -22,8 +22,9 @@ from billing.money import exact_sum, round_to_minor
 from billing.refilling.rules import NOTICE, Figures, Outcome, Watched, decide, is_below, month_of
 from billing.refilling.setting import amounts_by_rules
 from billing.standing import standing_of
-from billing.telling import instant, money, tell_subject
+from billing.telling import money, tell_subject
 from billing.topups.charged_back import is_charged_back
+from tenants.instants import instant_text
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -148,5 +149,5 @@ def _tell(rule: BalanceRule, contract: Contract, notice: BalanceNotice, left: De
         below=money(rule.below_amount, contract.currency),
         outcome=str(notice.outcome),
         buys=money(buys, contract.currency) if buys is not None else None,
-        charge_at=instant(notice.charge_at),
+        charge_at=instant_text(notice.charge_at),
     )
