@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from django.db.models import Case, QuerySet, When
+    from django.db.models import QuerySet
 
     from tenants.models import Organization
 

@@ -119,8 +119,10 @@ def _days_first(organization: Organization, side: Side, using: Using, now: datet
 def _are_days_due(due: _Due, using: Using, now: datetime) -> bool:
     """Whether use is rated by day: where it is counted so, and once an hour and day to show how a month divides."""
     budget, rule, window = due
-    if rule.per is Per.HOUR or not using.needs_no_days(rule, window):
-        return rule.per is not Per.HOUR
+    if rule.per is Per.HOUR:
+        return False
+    if not using.needs_no_days(rule, window):
+        return True
     look: BudgetLook | None = getattr(budget, "look", None)
     if look is None or look.days_at is None or (look.from_at, look.to_at) != window:
         return True

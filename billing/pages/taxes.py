@@ -223,8 +223,8 @@ def _end(provider: Organization, given: dict[str, Any], *, by: str, now: datetim
 
 def _rates(rows: Sequence[TaxRate], locale: str) -> list[dict[str, Any]]:
     """Of several for the same buyers from the same day the one that was entered last counts, and stands last."""
-    counts = {(row.country, row.buyers, row.from_on): row.pk for row in rows}
-    return [_rate(row, locale, counts=row.pk in counts.values()) for row in rows]
+    counting = set({(row.country, row.buyers, row.from_on): row.pk for row in rows}.values())
+    return [_rate(row, locale, counts=row.pk in counting) for row in rows]
 
 
 def _rate(row: TaxRate, locale: str, *, counts: bool) -> dict[str, Any]:

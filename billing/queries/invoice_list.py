@@ -109,8 +109,8 @@ def _stretch_before(every: QuerySet[Invoice], last: Invoice, counted_max: int) -
 def latest_invoices(organization: Organization, *, count: int) -> tuple[InvoiceRow, ...]:
     """Return the first rows of the list of what a tenant owes, without counting the rest; one query."""
     with within_own(organization.pk, OWN_INVOICES):
-        owed = Invoice.objects.filter(_party(organization, issued=False)).exclude(state=InvoiceState.DRAFT)
-        return tuple(row_of(one) for one in with_parties(owed).order_by("-issued_at", "-pk")[:count])
+        owed = with_parties(_issued(organization, issued=False)).order_by("-issued_at", "-pk")
+        return tuple(row_of(one) for one in owed[:count])
 
 
 def all_invoices(
@@ -133,6 +133,11 @@ def _party(organization: Organization, *, issued: bool) -> Q:
     return Q(issuer=organization) if issued else Q(tenant=organization)
 
 
+def _issued(organization: Organization, *, issued: bool) -> QuerySet[Invoice]:
+    """What is no draft was issued: asked for so, rows are counted in the index that orders them."""
+    return Invoice.objects.filter(_party(organization, issued=issued), issued_at__isnull=False)
+
+
 def _chosen(organization: Organization, now: datetime, shown: Shown, search: str, *, issued: bool) -> QuerySet[Invoice]:
     which = {
         Shown.ALL: Q(),
@@ -141,8 +146,7 @@ def _chosen(organization: Organization, now: datetime, shown: Shown, search: str
         Shown.PAID: Q(state=InvoiceState.PAID),
         Shown.DISPUTED: Q(pk__in=Dispute.objects.filter(state=DisputeState.OPEN).values("invoice")),
     }[shown]
-    # What is no draft was issued: asked for so, rows are counted in the index that orders them.
-    found = Invoice.objects.filter(_party(organization, issued=issued), which, issued_at__isnull=False)
+    found = _issued(organization, issued=issued).filter(which)
     for word in search.split():
         found = found.filter(_named(organization, word, issued=issued))
     return found

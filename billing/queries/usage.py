@@ -207,7 +207,10 @@ def currencies_used(organization: Organization, from_at: datetime, to_at: dateti
 def rated_in_turn(
     organization: Organization, from_at: datetime, to_at: datetime, zone: str, *, currency: str, side: Side
 ) -> Iterator[RatedUsage]:
-    """Yield what `rated_usage` returns, some contracts after the others: a provider may have thousands."""
+    """Yield what `rated_usage` rates, for sums of days, some contracts after the others: a provider may have thousands.
+
+    Whether all of it `is_part` of a period is not found out.
+    """
     found = contracts_within(from_at, to_at, {side.value: organization})
     contracts = [contract for contract in found if contract.currency == currency]
     slot = _slot(zone, by_hour=False)
