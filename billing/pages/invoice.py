@@ -24,7 +24,9 @@ from billing.pages.invoice_lines import asked_of
 from billing.pages.invoice_words import day_words
 from billing.pages.tax_words import tax_lines
 from billing.queries.energy import tenant_energy
+from billing.queries.invoice_beside import beside
 from billing.queries.invoice_detail import (
+    OF_BOTH,
     InvoiceDetail,
     InvoiceLines,
     LineRow,
@@ -40,6 +42,7 @@ from billing.together import collective_of
 from metering.context_bands import tier_id
 from portal.figures import locale_for
 from portal.paging import pagination
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
 from tenants.scoping import tenant_page
@@ -69,10 +72,11 @@ LINES_HEAD = (
 def tenant_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an issued invoice with its lines and the checks of its evidence."""
     invoice = _find(organization, number)
-    detail = detail_of(organization, invoice, asked_of(request.GET.dict()))
     locale = locale_for(translation.get_language() or "en")
     opened = request.GET.get("line", "")
-    context = shown_invoice(invoice, detail, datetime.now(UTC), locale, side="tenant", opened=opened)
+    with within_own(organization.pk, OF_BOTH):
+        detail = detail_of(organization, invoice, asked_of(request.GET.dict()))
+        context = shown_invoice(invoice, detail, datetime.now(UTC), locale, side="tenant", opened=opened)
     if may_correct(request) and invoice.state != InvoiceState.VOID:
         context["question_url"] = reverse("tenant-invoice-question", args=[number])
     return render(request, "billing/tenant_invoice.html", context)
@@ -98,16 +102,16 @@ def shown_invoice(
     """Return what the page of an invoice shows to one side, "tenant" or "provider"; `opened` is the line asked for."""
     email = invoice.issuer.billing_email
     context = invoice_context(detail, email, now, locale, side=side, opened=opened)
-    row = detail.row
-    context["collective"] = _collective(invoice, locale, side)
+    row, there_is = detail.row, beside(invoice.pk)
+    context["collective"] = _collective(invoice, locale, side) if there_is.collective else None
     path = reverse(f"{side}-invoice", args=[row.number])
     context["pagination"] = pagination(path, {}, detail.page, detail.lines, detail.page_lines)
     context["taxes"] = tax_lines(invoice_rates(row.id), row.currency, locale)
-    context["corrections"] = correction_rows(invoice, locale, side)
+    context["corrections"] = correction_rows(invoice, there_is, locale, side)
     context |= invoice_papers(invoice.issuer if side == "provider" else invoice.tenant, invoice, side)
-    if side == "provider":
+    if side == "provider" and there_is.chargebacks:
         context["chargebacks"] = chargeback_rows(Chargeback.objects.filter(payment__invoice=invoice), locale)
-    context["steps"] = [step_words(step, locale) for step in steps_of(invoice)]
+    context["steps"] = [step_words(step, locale) for step in steps_of(invoice)] if there_is.dunning_steps else []
     context["energy"] = energy_words(tenant_energy(row.tenant_id, row.from_at, row.to_at, provider=row.issuer_id))
     return context
 

@@ -14,6 +14,7 @@ from billing.pages.invoice_words import day_words
 from portal.figures import money
 
 if TYPE_CHECKING:
+    from billing.queries.invoice_beside import Beside
     from tenants.models import Organization
 
 SHOWN_MAX: Final = 20
@@ -37,12 +38,12 @@ def invoice_papers(organization: Organization, invoice: Invoice, side: str) -> d
     }
 
 
-def correction_rows(invoice: Invoice, locale: str, side: str) -> list[dict[str, str]]:
+def correction_rows(invoice: Invoice, there_is: Beside, locale: str, side: str) -> list[dict[str, str]]:
     """Return what was given back of an invoice, put on a later one and asked about it, and what stands in its place."""
     zone, currency = invoice.contract.time_zone, invoice.currency
-    notes = CreditNote.objects.filter(invoice=invoice).order_by("issued_at", "pk")[:SHOWN_MAX]
-    debits = Debit.objects.filter(invoice=invoice, taken_back__isnull=True).order_by("at", "pk")[:SHOWN_MAX]
-    questions = Dispute.objects.filter(invoice=invoice).order_by("opened_at", "pk")[:SHOWN_MAX]
+    notes = CreditNote.objects.filter(invoice=invoice) if there_is.credit_notes else CreditNote.objects.none()
+    debits = Debit.objects.filter(invoice=invoice, taken_back=None) if there_is.debits else Debit.objects.none()
+    questions = Dispute.objects.filter(invoice=invoice) if there_is.disputes else Dispute.objects.none()
     return [
         *_reissues(invoice, side),
         *(
@@ -52,7 +53,7 @@ def correction_rows(invoice: Invoice, locale: str, side: str) -> list[dict[str, 
                 "what": money(-note.total, currency, locale=locale),
                 "detail": " · ".join([day_words(note.issued_at, zone, locale), *_kept_words(note, locale)]),
             }
-            for note in notes
+            for note in notes.order_by("issued_at", "pk")[:SHOWN_MAX]
         ),
         *(
             {
@@ -61,7 +62,7 @@ def correction_rows(invoice: Invoice, locale: str, side: str) -> list[dict[str, 
                 "what": money(debit.amount, currency, locale=locale),
                 "detail": f"{day_words(debit.at, zone, locale)} · {debit.reason}",
             }
-            for debit in debits
+            for debit in debits.order_by("at", "pk")[:SHOWN_MAX]
         ),
         *(
             {
@@ -70,7 +71,7 @@ def correction_rows(invoice: Invoice, locale: str, side: str) -> list[dict[str, 
                 "what": dispute_pill(question.state).text,
                 "detail": day_words(question.opened_at, zone, locale),
             }
-            for question in questions
+            for question in questions.order_by("opened_at", "pk")[:SHOWN_MAX]
         ),
     ]
 

@@ -21,12 +21,13 @@ from billing.pages.invoice_lines import asked_of
 from billing.pages.invoice_words import invoice_entries
 from billing.pages.invoices import CSV_HEAD, after_of, csv_rows, filters_of, pages_of, state_choices
 from billing.pages.periods import with_query
-from billing.queries.invoice_detail import detail_of
+from billing.queries.invoice_detail import OF_BOTH, detail_of
 from billing.queries.invoice_list import all_invoices, find_invoice, invoice_list
 from billing.queries.invoices import InvoiceRow
 from portal.figures import locale_for
 from portal.paging import read_page
 from portal.parts import Action, Empty
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page
@@ -74,12 +75,13 @@ def provider_invoices_csv(request: HttpRequest, organization: Organization) -> H
 def provider_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an invoice as its tenant sees it, with what its issuer can do about it."""
     invoice = _find(organization, number)
-    detail = detail_of(organization, invoice, asked_of(request.GET.dict()))
     now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
     opened = request.GET.get("line", "")
-    context: dict[str, Any] = shown_invoice(invoice, detail, now, locale, side="provider", opened=opened)
-    context["collecting"] = collection_words(invoice, locale, acts=may_correct(request))
-    context["actions"] = _actions(detail.row, may_correct=may_correct(request), again=reissuable(invoice))
+    with within_own(organization.pk, OF_BOTH):
+        detail = detail_of(organization, invoice, asked_of(request.GET.dict()))
+        context: dict[str, Any] = shown_invoice(invoice, detail, now, locale, side="provider", opened=opened)
+        context["collecting"] = collection_words(invoice, locale, acts=may_correct(request))
+        context["actions"] = _actions(detail.row, may_correct=may_correct(request), again=reissuable(invoice))
     return render(request, "billing/tenant_invoice.html", context)
 
 

@@ -23,7 +23,7 @@ from billing.models import (
     PriceVersion,
     Term,
 )
-from billing.money import minor_digits, round_to_minor
+from billing.money import exact_sum, minor_digits, round_to_minor
 from billing.price_rules import window_versions
 from billing.rating.lines import make_bill
 from billing.rating.price_rules import price_row
@@ -48,36 +48,76 @@ class EvidenceCheck:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """All lines and parts of an invoice, added up by the database; `furthest` is the most that a line was rounded."""
+    """All lines and parts of an invoice, added up by the database; `furthest` is the most that a line was rounded.
+
+    `by_group` is what the lines under each heading come to.
+    """
 
     lines: int
-    amount: Decimal
+    by_group: Mapping[str, Decimal]
     exact: Decimal
     furthest: Decimal
     parts: int
     parts_exact: Decimal
 
+    @property
+    def amount(self) -> Decimal:
+        """What all lines come to."""
+        return exact_sum(self.by_group.values())
+
 
 def sums_of(invoice: Invoice) -> Sums:
-    """Add an invoice up, line by line and part by part; two queries."""
+    """Add an invoice up, heading by heading and part by part; two queries."""
     zero = Decimal(0)
-    lines = InvoiceLine.objects.filter(invoice=invoice).aggregate(
-        count=Count("*"),
-        amounts=Sum("amount", default=zero),
-        exact=Sum("exact_amount", default=zero),
-        furthest=Max(Abs(F("amount") - F("exact_amount")), default=zero),
+    groups = (
+        InvoiceLine.objects.filter(invoice=invoice)
+        .values("group")
+        .annotate(
+            count=Count("*"),
+            amounts=Sum("amount"),
+            exacts=Sum("exact_amount"),
+            furthest=Max(Abs(F("amount") - F("exact_amount"))),
+        )
+        .order_by()
     )
     parts = InvoiceSubline.objects.filter(line__invoice=invoice).aggregate(
         count=Count("*"), exact=Sum("exact_amount", default=zero)
     )
-    return Sums(lines["count"], lines["amounts"], lines["exact"], lines["furthest"], parts["count"], parts["exact"])
+    return Sums(
+        lines=sum(group["count"] for group in groups),
+        by_group={group["group"]: group["amounts"] for group in groups},
+        exact=exact_sum(group["exacts"] for group in groups),
+        furthest=max((group["furthest"] for group in groups), default=zero),
+        parts=parts["count"],
+        parts_exact=parts["exact"],
+    )
 
 
-def adds_up(invoice: Invoice, sums: Sums, *, count_records: bool) -> EvidenceCheck:
+class Charged(NamedTuple):
+    """What was charged of an invoice at one version of a book's prices, from the first instant to the last; without a
+    book what was charged at no version of one.
+    """
+
+    book_id: UUID | None
+    number: int | None
+    effective_at: datetime | None
+    from_at: datetime
+    to_at: datetime
+    amount: Decimal
+
+
+def charged_of(invoice: Invoice) -> list[Charged]:
+    """Return what was charged in an invoice's period, by price version; one query."""
+    of_version = ("price_version__book", "price_version__number", "price_version__effective_at")
+    added = Charge.objects.filter(period=invoice.period).values_list(*of_version)
+    return [Charged(*row) for row in added.annotate(Min("from_at"), Max("to_at"), Sum("amount")).order_by()]
+
+
+def adds_up(invoice: Invoice, sums: Sums, charges: Sequence[Charged], *, count_records: bool) -> EvidenceCheck:
     """Charges, sublines and lines give one exact sum, each line is that sum rounded, and the lines give the total."""
     with_records = count_records or sums.parts <= RECORDS_PARTS_MAX
     records = usage_records(billed_usage(usage_spans([_window(invoice)]))) if with_records else 0
-    charged = Charge.objects.filter(period=invoice.period).aggregate(amount=Sum("amount"))["amount"] or Decimal(0)
+    charged = exact_sum(charge.amount for charge in charges)
     half_unit = Decimal(1).scaleb(-minor_digits(invoice.currency)) / 2
     # A sum of many parts, each rounded to 18 decimals, may lie that little beyond half a unit.
     slack = Decimal("1e-17") * (sums.parts + 1)
@@ -106,41 +146,26 @@ def same_as_dashboard(invoice: Invoice, sums: Sums, parts_max: int | None) -> Ev
     return EvidenceCheck("same_as_dashboard", live == invoice.subtotal, facts)
 
 
-def priced_by_date(invoice: Invoice) -> EvidenceCheck:
+def priced_by_date(invoice: Invoice, charges: Sequence[Charged]) -> EvidenceCheck:
     """Every charge at a book's price lies within the time in which its price version was in force for the contract."""
-    priced = Charge.objects.filter(period=invoice.period, price_version__isnull=False)
     ruled = Term.objects.filter(contract=invoice.contract, kind=TermKind.PRICE_RULE).exists()
-    spans = _spans(priced)
+    priced = Charge.objects.filter(period=invoice.period, price_version__isnull=False)
     # Lines are counted where there is something to count: a large invoice has thousands.
-    wrong = _outside_rules(invoice, priced) if ruled else _outside_book(priced) if _reach_out(spans) else 0
-    versions = sorted({span.number for span in spans})
+    wrong = _outside_rules(invoice, priced) if ruled else _outside_book(priced) if _reach_out(charges) else 0
+    versions = sorted({charge.number for charge in charges if charge.number is not None})
     facts = {"wrong": str(wrong), "versions": ", ".join(f"v{number}" for number in versions)}
     return EvidenceCheck("priced_by_date", wrong == 0, facts)
 
 
-class _Span(NamedTuple):
-    """What a version of a book's prices was charged for: from the first instant to the last."""
-
-    book_id: UUID
-    number: int
-    effective_at: datetime
-    from_at: datetime
-    to_at: datetime
-
-
-def _spans(priced: QuerySet[Charge]) -> list[_Span]:
-    of_version = ("price_version__book", "price_version__number", "price_version__effective_at")
-    return [_Span(*row) for row in priced.values_list(*of_version).annotate(Min("from_at"), Max("to_at")).order_by()]
-
-
-def _reach_out(spans: Sequence[_Span]) -> bool:
+def _reach_out(charges: Sequence[Charged]) -> bool:
     """Whether anything was charged at a version before it began, or after the book's next one did."""
-    versions = PriceVersion.objects.filter(book__in={span.book_id for span in spans})
-    begins = list(versions.values_list("book_id", "effective_at"))
+    books = {charge.book_id for charge in charges if charge.book_id is not None}
+    begins = list(PriceVersion.objects.filter(book__in=books).values_list("book_id", "effective_at"))
     return any(
-        span.from_at < span.effective_at
-        or any(book_id == span.book_id and span.effective_at < at < span.to_at for book_id, at in begins)
-        for span in spans
+        charge.from_at < charge.effective_at
+        or any(book_id == charge.book_id and charge.effective_at < at < charge.to_at for book_id, at in begins)
+        for charge in charges
+        if charge.effective_at is not None
     )
 
 

@@ -1,7 +1,7 @@
 """One invoice with its lines, sublines and the checks of its evidence, each computed from what is stored."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -21,6 +21,7 @@ from billing.money import exact_sum
 from billing.queries.invoice_checks import (
     EvidenceCheck,
     adds_up,
+    charged_of,
     priced_by_date,
     same_as_dashboard,
     sealed_check,
@@ -173,7 +174,7 @@ def detail_of(organization: Organization, invoice: Invoice, asked: Asked) -> Inv
 
 
 def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
-    sums = sums_of(invoice)
+    sums, charges = sums_of(invoice), charged_of(invoice)
     size = asked.lines_on_a_page(sums.lines)
     page = _page(asked, sums.lines, size)
     first = (page - 1) * size + 1
@@ -184,9 +185,9 @@ def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
     rows = _line_rows(lines, opened, invoice.contract.number)
     evidence = InvoiceEvidence.objects.filter(invoice=invoice)
     checks = (
-        adds_up(invoice, sums, count_records=asked.hashed_bytes_max is None),
+        adds_up(invoice, sums, charges, count_records=asked.hashed_bytes_max is None),
         same_as_dashboard(invoice, sums, asked.compared_parts_max),
-        priced_by_date(invoice),
+        priced_by_date(invoice, charges),
         sealed_check(invoice.period, evidence, asked.hashed_bytes_max),
     )
     return InvoiceDetail(
@@ -197,7 +198,7 @@ def _detail_of(invoice: Invoice, asked: Asked) -> InvoiceDetail:
         page=page,
         page_lines=size,
         first=first,
-        groups=_groups(lines, rows, _group_sums(invoice, lines) if len(lines) < sums.lines else {}),
+        groups=_groups(lines, rows, sums.by_group),
         checks=checks,
         sha256=evidence.values_list("sha256", flat=True).first() or "",
         closed_at=invoice.period.closed_at.isoformat() if invoice.period.closed_at else "",
@@ -345,8 +346,3 @@ def _groups(
         LineGroup(heading, sums.get(heading, exact_sum(row.amount for row in group)), tuple(group))
         for heading, group in by_heading.items()
     )
-
-
-def _group_sums(invoice: Invoice, lines: Iterable[InvoiceLine]) -> dict[str, Decimal]:
-    rows = InvoiceLine.objects.filter(invoice=invoice, group__in={line.group for line in lines})
-    return dict(rows.values_list("group").annotate(sum=Sum("amount")).order_by())

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from billing.models import Contract, Dispute, DisputeState, Invoice, InvoiceState
-from billing.queries.invoices import InvoiceRow, invoices_for, row_of, with_parties
+from billing.queries.invoices import InvoiceRow, row_of, with_parties
 from tenants.limits.reader import within_own
 from tenants.models import Organization
 
@@ -126,7 +126,7 @@ def all_invoices(
 def find_invoice(organization: Organization, number: str, *, issued: bool = False) -> Invoice | None:
     """Return the issued invoice of that number that a tenant owes, or a provider `issued`; or None."""
     with within_own(organization.pk, OWN_INVOICES):
-        return invoices_for(organization).filter(_party(organization, issued=issued), number=number).first()
+        return with_parties(_issued(organization, issued=issued)).filter(number=number).first()
 
 
 def _party(organization: Organization, *, issued: bool) -> Q:

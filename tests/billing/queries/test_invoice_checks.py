@@ -7,7 +7,7 @@ from django.db import connection
 
 from billing.models import Invoice, InvoiceEvidence
 from billing.queries import invoice_detail
-from billing.queries.invoice_checks import adds_up, sums_of
+from billing.queries.invoice_checks import adds_up, charged_of, sums_of
 from billing.queries.invoice_detail import Asked
 from tests.billing.queries.test_invoice_detail import make_invoice
 from tests.billing.world import Shared, World
@@ -63,8 +63,10 @@ def test_sums_are_those_of_the_rows(world_and_shared_and_invoice: tuple[World, S
     parts = [part for line in lines for part in line.sublines]
     assert (sums.lines, sums.parts) == (len(lines), len(parts))
     assert sums.amount == sum(line.amount for line in lines) == invoice.subtotal
+    assert sums.by_group == {group.heading: sum(line.amount for line in group.lines) for group in detail.groups}
     assert sums.exact == sum(line.exact_amount for line in lines)
     assert sums.parts_exact == sum(part.exact_amount for part in parts)
+    assert sum(charge.amount for charge in charged_of(invoice)) == sums.exact
     assert sums.furthest == max(abs(line.amount - line.exact_amount) for line in lines)
 
 
@@ -84,7 +86,7 @@ def test_no_line_lies_further_from_its_exact_amount_than_half_a_cent(
         ("billing_charge", "amount", charge.pk),
     ):
         change(table, f"UPDATE {table} SET {column} = {column} + %s WHERE id = %s", off, str(key))
-    check = adds_up(invoice, sums_of(invoice), count_records=True)
+    check = adds_up(invoice, sums_of(invoice), charged_of(invoice), count_records=True)
     assert check.passed is expected
     assert check.facts["records"] == "1000"
 
