@@ -22,7 +22,7 @@ from django.db.models import Min, Q
 from billing.adjusting.last_credit import keep_last_credit
 from billing.adjusting.late_usage import closed_before_each
 from billing.adjusting.restatements import restate_into
-from billing.adjusting.rules import approving, is_approved
+from billing.adjusting.rules import approving, is_approved, waits_for_approval
 from billing.bases import Grain, read_bases, window_of
 from billing.basis import PeriodBasis
 from billing.charging import charge_all, ensure_all_periods, unresolved_by_period
@@ -87,8 +87,8 @@ def due_periods(*, now: datetime) -> list[UUID]:
 
 
 def _due(now: datetime) -> list[tuple[UUID, datetime, datetime]]:
-    looked_at = Q(ready_at__isnull=True) | Q(approved_at__isnull=False) | Q(ready_at__lte=now - READY_FOR)
-    due = BillingPeriod.objects.filter(looked_at, state=PeriodState.OPEN, to_at__lte=now)
+    was_looked_at = waits_for_approval() & Q(ready_at__gt=now - READY_FOR)
+    due = BillingPeriod.objects.filter(~was_looked_at, state=PeriodState.OPEN, to_at__lte=now)
     return list(due.order_by("to_at", "pk").values_list("pk", "from_at", "to_at"))
 
 

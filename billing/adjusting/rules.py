@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from billing.models import BACK_BILLING_MONTHS, BillingPeriod, Contract, IssuingRule, PeriodState
 from billing.money import round_to_minor
@@ -86,6 +87,12 @@ def approving(provider_ids: Collection[UUID]) -> set[UUID]:
     """Return which of the providers approve their invoices before they are issued; one query."""
     rules = IssuingRule.objects.filter(pk__in=provider_ids, approves=True)
     return set(rules.values_list("pk", flat=True))
+
+
+def waits_for_approval() -> Q:
+    """Return which periods wait for an approval that their providers still give, and have none."""
+    approves = IssuingRule.objects.filter(pk=OuterRef("contract__provider"), approves=True)
+    return Q(Exists(approves), ready_at__isnull=False, approved_at__isnull=True)
 
 
 def is_approved(*, period: BillingPeriod, amount: Decimal, tax: Decimal, now: datetime) -> bool:

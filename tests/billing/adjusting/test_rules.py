@@ -75,6 +75,14 @@ def test_what_is_ready_is_looked_at_again_after_a_while_or_when_approved(late: L
     assert due_periods(now=APRIL) == [late.world.period().pk]
 
 
+def test_what_waits_is_issued_at_once_where_invoices_no_longer_wait_for_an_approval(late: Late) -> None:
+    close(late)
+    assert due_periods(now=APRIL) == []
+    set_issuing_rule(provider=late.world.provider, back_billing_months=6, approves=False, actor="petra", now=APRIL)
+    assert due_periods(now=APRIL) == [late.world.period().pk]
+    assert close(late) is CloseState.CLOSED
+
+
 def test_an_approval_of_another_amount_is_void(late: Late) -> None:
     with pytest.raises(InvoiceDraftNotReady):
         approve(late, "36")
