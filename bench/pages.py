@@ -56,6 +56,7 @@ def main() -> int:
     arguments = parser.parse_args()
     size = Size(arguments.gpus, arguments.tenants, arguments.months, arguments.gauge_days)
     with installation(static=True) as place:
+        from metering.cluster_hours import sum_cluster_hours
         from metering.usage_days import sum_days
         from tests.factories import make_cast
         from tests.filled import fill
@@ -70,6 +71,7 @@ def main() -> int:
             make_lines(superuser, invoice.pk, arguments.lines)
         while sum_days(now=datetime.now(UTC)):
             pass
+        sum_cluster_hours(now=datetime.now(UTC))
         made_s = time.perf_counter() - began_s
         # Pages of one invoice are of the large one.
         filled = replace(filled, invoice=invoice, number=str(invoice.number))

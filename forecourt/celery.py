@@ -34,6 +34,7 @@ SWEEPS = {
     "metering.tasks.keep_partitions": 600.0,
     "metering.tasks.forget_event_keys": 600.0,
     "metering.tasks.sum_usage_days": 60.0,
+    "metering.tasks.sum_clusters": 60.0,
     "metering.compat.tasks.retire_collectors": 60.0,
     "tenants.tasks.deliver_webhooks": 3.0,
     "tenants.tasks.send_invitations": 5.0,

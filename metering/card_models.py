@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from clusters.models import Accelerator, Node, Slice
+from clusters.models import Accelerator, Cluster, Node, Slice
 from tenants.ids import new_id
 
 
@@ -80,6 +80,38 @@ class FleetHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} {self.at}"
+
+
+class ClusterHour(models.Model):
+    """What the nodes of a cluster show and use together at one instant: its rows add up, and each is a part.
+
+    The sweep of `metering.cluster_hours` adds up nodes; the database adds a row beside for what is written of a settled
+    instant, in the transaction that writes it (`0036_cluster_hours`), until the sweep adds that instant up again. To be
+    relied on within `ClusterHoursSummed` alone.
+    """
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="hours", db_index=False)
+    at = models.DateTimeField()
+    utilisation_percent_sum = models.BigIntegerField()
+    utilisation_samples = models.BigIntegerField()
+    energy_mj = models.BigIntegerField()
+    energy_hours = models.BigIntegerField(help_text="of how many usage hours the energy is")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["at"], name="cluster_hour_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id} {self.at}"
+
+
+class ClusterHoursSummed(models.Model):
+    """From which instant on and up to which clusters are summed; one row. What lies outside is in the nodes' alone."""
+
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.from_at} {self.to_at}"
 
 
 class PartitionHour(Activity):

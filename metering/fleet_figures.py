@@ -31,18 +31,24 @@ GAUGE_HOURS: Final = timedelta(hours=2)
 """A reading that is fresh lies in the row of this hour or of the one before it."""
 PERCENT: Final = 100
 HOURS_SHOWN: Final = 24
-# Node by node before cluster by cluster: a day of a large provider is 40,000 rows, of 3,000 nodes.
+# Clusters where they are summed, and node by node what came since: a day of 3,000 nodes is 72,000 rows.
 METERED: Final = """
-    SELECT node.cluster_id, sum(percents), sum(samples), sum(energy), sum(hours)
+    SELECT cluster_id, sum(percents), sum(samples), sum(energy), sum(hours)
     FROM (
-        SELECT node_id, sum(utilisation_percent_sum) AS percents, sum(utilisation_samples) AS samples,
-            sum(energy_mj) AS energy, sum(energy_hours) AS hours
-        FROM metering_fleethour
-        WHERE at >= %(from_at)s AND at < %(to_at)s
-            AND node_id = ANY (ARRAY(SELECT id FROM clusters_node WHERE cluster_id = ANY (%(clusters)s)))
-        GROUP BY node_id
-    ) AS metered JOIN clusters_node node ON node.id = metered.node_id
-    GROUP BY node.cluster_id
+        SELECT cluster_id, utilisation_percent_sum AS percents, utilisation_samples AS samples, energy_mj AS energy,
+            energy_hours AS hours
+        FROM metering_clusterhour
+        WHERE at >= %(from_at)s AND at < %(to_at)s AND cluster_id = ANY (%(clusters)s)
+            AND at < (SELECT to_at FROM metering_clusterhourssummed WHERE from_at <= %(from_at)s)
+        UNION ALL
+        SELECT node.cluster_id, hour.utilisation_percent_sum, hour.utilisation_samples, hour.energy_mj,
+            hour.energy_hours
+        FROM metering_fleethour hour JOIN clusters_node node ON node.id = hour.node_id
+        WHERE node.cluster_id = ANY (%(clusters)s) AND hour.at < %(to_at)s AND hour.at >= greatest(
+            %(from_at)s, (SELECT to_at FROM metering_clusterhourssummed WHERE from_at <= %(from_at)s)
+        )
+    ) AS one
+    GROUP BY cluster_id
 """
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from metering.checking import check_gateways, check_physics, check_reporters, check_residuals
+from metering.cluster_hours import sum_cluster_hours
 from metering.event_retention import forget_keys
 from metering.partition_plans import PLANS
 from metering.rebuild_events import apply_cuts
@@ -97,6 +98,12 @@ def sum_usage_days(**_: object) -> int:
     while time.monotonic() < ends_at and (some := sum_days(now=timezone.now())):
         summed += some
     return summed
+
+
+@shared_task(name="metering.tasks.sum_clusters")
+def sum_clusters(**_: object) -> int:
+    """Sum what clusters show and use in the hours that are settled; return how many sums were made."""
+    return sum_cluster_hours(now=timezone.now())
 
 
 @shared_task(name="metering.tasks.validate_usage")

@@ -41,6 +41,8 @@ CLUSTERS: Final[dict[str, Declared]] = {
 METERING: Final[dict[str, Declared]] = {
     "metering.acceleratorhour": via("accelerator"),
     "metering.fleethour": via("node"),
+    "metering.clusterhour": cluster_provided(),
+    "metering.clusterhourssummed": Open("the instants between which clusters are summed"),
     "metering.partitionhour": via("slice"),
     "metering.acceleratorevent": via("accelerator"),
     "metering.nodehour": via("node"),
