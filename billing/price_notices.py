@@ -94,17 +94,7 @@ def _write_mails(version: PriceVersion, tenants: Sequence[Organization], now: da
     )
 
 
-def claim_mails(*, now: datetime, lease: timedelta, limit: int, attempts_max: int) -> list[PriceMail]:
-    """Return letters that are due, each put off by `lease`: whoever else looks meanwhile leaves them alone."""
+def claim_mails(*, now: datetime, limit: int) -> list[PriceMail]:
+    """Return letters that are due and now this sweep's."""
     rows = PriceMail.objects.select_related("version__book__provider", "tenant")
-    return claim_unsent(rows, now=now, limit=limit, lease=lease, attempts_max=attempts_max)
-
-
-def mail_sent(*, mail_id: UUID, now: datetime) -> None:
-    """Note that a letter is out."""
-    PriceMail.objects.filter(pk=mail_id, sent_at__isnull=True).update(sent_at=now, last_error="")
-
-
-def mail_failed(*, mail_id: UUID, error: str, retry_at: datetime) -> None:
-    """Note why a letter could not be sent, and when to try it again."""
-    PriceMail.objects.filter(pk=mail_id, sent_at__isnull=True).update(last_error=error[:300], due_at=retry_at)
+    return claim_unsent(rows, now=now, limit=limit)

@@ -5,7 +5,7 @@ A row that fails is logged and does not stop the others; the next sweep meets it
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from celery import shared_task
 from django.conf import settings
@@ -62,9 +62,6 @@ SWEEP_S_MAX = 60
 MAILS_MAX = 50
 BANK_LINES_MAX = 500
 DUNNING_MAX = 200
-MAIL_LEASE = timedelta(minutes=10)
-MAIL_RETRY = timedelta(minutes=2)
-MAIL_ATTEMPTS_MAX = 10
 """A letter that ten tries over a day and a half could not send stays here with its error."""
 
 
@@ -311,15 +308,11 @@ def tell_price_changes(**_: object) -> None:
             logger.exception("telling of price version %s", version.pk)
     if not settings.MAIL_READY:
         return
-    for mail in price_notices.claim_mails(now=now, lease=MAIL_LEASE, limit=MAILS_MAX, attempts_max=MAIL_ATTEMPTS_MAX):
-        try:
-            price_mails.send_price_mail(mail=mail, public_url=settings.PUBLIC_URL)
-        except Exception as error:
-            logger.exception("letter %s", mail.pk)
-            retry_at = now + MAIL_RETRY * 2**mail.attempts
-            price_notices.mail_failed(mail_id=mail.pk, error=f"{type(error).__name__}: {error}", retry_at=retry_at)
-        else:
-            price_notices.mail_sent(mail_id=mail.pk, now=datetime.now(UTC))
+    send_each(
+        price_notices.claim_mails(now=now, limit=MAILS_MAX),
+        lambda mail: price_mails.send_price_mail(mail=mail, public_url=settings.PUBLIC_URL),
+        clock=timezone.now,
+    )
 
 
 @shared_task(name="billing.tasks.look_at_card_visits")
@@ -359,19 +352,11 @@ def tell_collections(**_: object) -> None:
     """Send the letters about invoices that could not be charged; without a server of letters they wait."""
     if not settings.MAIL_READY:
         return
-    now = datetime.now(UTC)
-    due = notices.claim_letters(now=now, lease=MAIL_LEASE, limit=MAILS_MAX, attempts_max=MAIL_ATTEMPTS_MAX)
-    for notice in due:
-        addresses = notices.readers_of(notice.invoice.tenant)
-        try:
-            if addresses:
-                letters.notice_letter(notice, addresses, settings.PUBLIC_URL).send(fail_silently=False)
-        except Exception as error:
-            logger.exception("letter %s", notice.pk)
-            retry_at = now + MAIL_RETRY * 2**notice.attempts
-            notices.letter_failed(notice_id=notice.pk, error=f"{type(error).__name__}: {error}", retry_at=retry_at)
-        else:
-            notices.letter_sent(notice_id=notice.pk, addresses=addresses, now=datetime.now(UTC))
+    send_each(
+        notices.claim_letters(now=datetime.now(UTC), limit=MAILS_MAX),
+        lambda notice: letters.send_letter(notice=notice, public_url=settings.PUBLIC_URL),
+        clock=timezone.now,
+    )
 
 
 @shared_task(name="billing.tasks.reconcile_stripe")

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
+from billing.collecting.notices import readers_of
 from billing.dues import dues_of
 from billing.models import CollectionNotice, NoticeKind
 from portal.figures import locale_for, moment, money
@@ -18,6 +19,14 @@ from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def send_letter(*, notice: CollectionNotice, public_url: str) -> list[str]:
+    """Send one letter to those who pay for a tenant; return to whom. Raises what the server of letters answers."""
+    addresses = readers_of(notice.invoice.tenant)
+    if addresses:
+        notice_letter(notice, addresses, public_url).send(fail_silently=False)
+    return addresses
 
 
 def notice_letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str) -> EmailMessage:

@@ -10,7 +10,7 @@ from billing.unsent import claim_unsent
 from tenants.models import Membership, Role
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from uuid import UUID
 
     from tenants.models import Organization
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 READERS: Final = (Role.OWNER, Role.ADMIN, Role.BILLING)
 """Whose address gets a letter, beside the organization's own."""
 REASON_CHARACTERS_MAX = 500
-ERROR_CHARACTERS_MAX = 300
 
 
 def write_notice(*, invoice: Invoice, kind: NoticeKind, attempt: int, reason: str, now: datetime) -> bool:
@@ -58,23 +57,12 @@ def readers_of(tenant: Organization) -> list[str]:
     return list(dict.fromkeys([*own, *emails]))
 
 
-def claim_letters(*, now: datetime, lease: timedelta, limit: int, attempts_max: int) -> list[CollectionNotice]:
-    """Return notices whose letter is due, each put off by `lease`: whoever else looks meanwhile leaves them alone.
+def claim_letters(*, now: datetime, limit: int) -> list[CollectionNotice]:
+    """Return notices whose letter is due and now this sweep's.
 
     Of an invoice that was paid or voided since, nobody is told any more.
     """
     rows = CollectionNotice.objects.filter(invoice__state=InvoiceState.ISSUED)
-    joined = rows.select_related("invoice__tenant", "invoice__issuer", "invoice__settlement")
-    return claim_unsent(joined, now=now, limit=limit, lease=lease, attempts_max=attempts_max)
-
-
-def letter_sent(*, notice_id: UUID, addresses: list[str], now: datetime) -> None:
-    """Note that a letter is out, and to whom."""
-    unsent = CollectionNotice.objects.filter(pk=notice_id, sent_at__isnull=True)
-    unsent.update(sent_at=now, sent_to=addresses, last_error="")
-
-
-def letter_failed(*, notice_id: UUID, error: str, retry_at: datetime) -> None:
-    """Note why a letter could not be sent, and when to try it again."""
-    unsent = CollectionNotice.objects.filter(pk=notice_id, sent_at__isnull=True)
-    unsent.update(last_error=error[:ERROR_CHARACTERS_MAX], due_at=retry_at)
+    return claim_unsent(
+        rows.select_related("invoice__tenant", "invoice__issuer", "invoice__settlement"), now=now, limit=limit
+    )

@@ -10,7 +10,7 @@ import pytest
 from django.utils import translation
 
 from billing.collecting.letters import notice_letter, why
-from billing.collecting.notices import claim_letters, letter_failed, letter_sent, readers_of, write_notice
+from billing.collecting.notices import claim_letters, readers_of, write_notice
 from billing.models import CollectionNotice, Contract, Invoice, NoticeKind
 from billing.payments import PaymentMethod, record_payment
 from tenants.models import BillingProfile, Membership, Role
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 PORTAL = "https://bills.example"
-SECOND, LEASE = timedelta(seconds=1), timedelta(minutes=10)
+SECOND = timedelta(seconds=1)
 
 
 def noticed(invoice: Invoice, attempt: int = 1, kind: NoticeKind = NoticeKind.CARD_DECLINED) -> CollectionNotice:
@@ -110,38 +110,20 @@ def test_a_kind_that_does_not_exist_has_none() -> None:
 @pytest.mark.parametrize(("after", "count"), [(-SECOND, 0), (0 * SECOND, 1), (SECOND, 1)])
 def test_a_letter_is_due_at_its_instant(after: timedelta, count: int) -> None:
     noticed(make_issued())
-    assert len(claim_letters(now=ISSUED_AT + after, lease=LEASE, limit=9, attempts_max=9)) == count
+    assert len(claim_letters(now=ISSUED_AT + after, limit=9)) == count
 
 
 def test_letters_are_claimed_the_oldest_first_and_a_few_at_a_time() -> None:
     made = [noticed(make_issued(), attempt=place) for place in (1, 2, 3)]
     for place, one in enumerate(made):
         CollectionNotice.objects.filter(pk=one.pk).update(due_at=ISSUED_AT - place * SECOND)
-    found = claim_letters(now=ISSUED_AT, lease=LEASE, limit=2, attempts_max=9)
+    found = claim_letters(now=ISSUED_AT, limit=2)
     assert [one.pk for one in found] == [made[2].pk, made[1].pk]
 
 
-@pytest.mark.parametrize(("tries", "count"), [(2, 1), (3, 0), (4, 0)])
-def test_after_so_many_tries_nobody_is_written_to(tries: int, count: int) -> None:
-    noticed(make_issued())
-    CollectionNotice.objects.update(attempts=tries)
-    assert len(claim_letters(now=ISSUED_AT, lease=LEASE, limit=9, attempts_max=3)) == count
-
-
-def test_what_is_sent_stays_sent() -> None:
-    notice = noticed(make_issued())
-    letter_sent(notice_id=notice.pk, addresses=["a@b.example"], now=ISSUED_AT)
-    letter_sent(notice_id=notice.pk, addresses=["other@b.example"], now=ISSUED_AT + LEASE)
-    letter_failed(notice_id=notice.pk, error="late", retry_at=ISSUED_AT + LEASE)
-    kept = CollectionNotice.objects.get()
-    assert (kept.sent_at, kept.sent_to, kept.last_error) == (ISSUED_AT, ["a@b.example"], "")
-
-
-def test_a_long_reason_or_error_is_cut_off_to_what_is_kept(invoice: Invoice) -> None:
+def test_a_long_reason_is_cut_off_to_what_is_kept(invoice: Invoice) -> None:
     write_notice(invoice=invoice, kind=NoticeKind.CARD_DECLINED, attempt=1, reason="r" * 900, now=ISSUED_AT)
-    letter_failed(notice_id=CollectionNotice.objects.get().pk, error="e" * 900, retry_at=ISSUED_AT)
-    kept = CollectionNotice.objects.get()
-    assert (kept.reason, kept.last_error) == ("r" * 500, "e" * 300)
+    assert CollectionNotice.objects.get().reason == "r" * 500
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -9,13 +9,12 @@ import pytest
 from billing.collecting.letters import notice_letter
 from billing.collecting.notices import (
     claim_letters,
-    letter_failed,
-    letter_sent,
     readers_of,
     standing_notices,
     write_notice,
 )
 from billing.models import CollectionNotice, Invoice, InvoiceState, NoticeKind
+from billing.unsent import LEASE, note_sent
 from tenants.models import Role
 from tests.billing.collected import pay_by_hand
 from tests.billing.issued import ISSUED_AT, make_issued
@@ -23,7 +22,6 @@ from tests.factories import make_user
 from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
-LEASE = timedelta(minutes=10)
 
 
 def told(invoice: Invoice, kind: NoticeKind = NoticeKind.CARD_DECLINED, attempt: int = 1) -> bool:
@@ -47,17 +45,17 @@ def test_of_a_paid_invoice_nobody_is_told(invoice: Invoice) -> None:
     pay_by_hand(invoice, "123.45")
     assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
     assert standing_notices(invoice.tenant) == []
-    assert claim_letters(now=ISSUED_AT, lease=LEASE, limit=9, attempts_max=9) == []
+    assert claim_letters(now=ISSUED_AT, limit=9) == []
 
 
 def test_a_letter_is_claimed_by_one_and_again_after_its_lease() -> None:
     told(make_issued())
-    (claimed,) = claim_letters(now=ISSUED_AT, lease=LEASE, limit=9, attempts_max=2)
-    assert claim_letters(now=ISSUED_AT, lease=LEASE, limit=9, attempts_max=2) == []
-    letter_failed(notice_id=claimed.pk, error="x" * 400, retry_at=ISSUED_AT + LEASE)
-    (again,) = claim_letters(now=ISSUED_AT + LEASE, lease=LEASE, limit=9, attempts_max=2)
-    letter_sent(notice_id=again.pk, addresses=["a@b.example"], now=ISSUED_AT)
-    assert claim_letters(now=ISSUED_AT + 9 * LEASE, lease=LEASE, limit=9, attempts_max=9) == []
+    (claimed,) = claim_letters(now=ISSUED_AT, limit=9)
+    assert claim_letters(now=ISSUED_AT, limit=9) == []
+    (again,) = claim_letters(now=ISSUED_AT + LEASE, limit=9)
+    assert again == claimed
+    note_sent(again, now=ISSUED_AT, sent_to=["a@b.example"])
+    assert claim_letters(now=ISSUED_AT + 9 * LEASE, limit=9) == []
     kept = CollectionNotice.objects.get()
     assert (kept.sent_at, kept.sent_to, kept.last_error) == (ISSUED_AT, ["a@b.example"], "")
 

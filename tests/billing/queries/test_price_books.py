@@ -11,7 +11,7 @@ import pytest
 from billing.models import ContractState, PriceDraft, PriceMail, PriceNotice, PriceVersion
 from billing.price_agreements import agree_price_rule
 from billing.price_drafts import Edit, publish_draft, start_draft
-from billing.price_notices import mail_sent, see_notice
+from billing.price_notices import see_notice
 from billing.pricing import publish_prices
 from billing.queries.price_books import (
     Standing,
@@ -31,6 +31,7 @@ from billing.rating.price_lists import Direction, PriceKey
 from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import PriceUnit
+from billing.unsent import note_sent
 from tests.billing.world import APRIL, MARCH, MODEL, World, make_world
 from tests.factories import make_contract, make_organization, make_price_book
 from tests.kept import kept
@@ -165,7 +166,7 @@ def test_each_who_was_told_is_a_row_with_its_own_letters(cast: Cast, made_and_bo
     other = make_contract(cast.provider, make_organization("other"), book)
     version = publish(book, 31, "1.34", 1)
     letters = PriceMail.objects.filter(tenant=cast.tenant)
-    mail_sent(mail_id=letters.order_by("pk")[0].id, now=MARCH + 2 * DAY)
+    note_sent(letters.order_by("pk")[0], now=MARCH + 2 * DAY)
     rows = {row.contract: row for row in told_rows(version.id)}
     assert set(rows) == {made.contract.number, other.number}
     mine = rows[made.contract.number]
