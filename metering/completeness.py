@@ -135,7 +135,21 @@ def nodes_of(organization: Organization) -> QuerySet[Node]:
     return expected_nodes().filter(Q(cluster__provider=organization) | Q(id__in=serving) | Q(id__in=held))
 
 
-FRESHNESS: Final = """
+_SERVING: Final = """
+        SELECT endpoint.node_id FROM clusters_binding binding
+        JOIN clusters_deployment deployment ON deployment.id = binding.deployment_id
+        JOIN clusters_endpoint endpoint ON endpoint.id = binding.endpoint_id
+        WHERE deployment.tenant_id = %(organization)s AND binding.from_at <= statement_timestamp()
+        AND (binding.to_at IS NULL OR binding.to_at > statement_timestamp())
+"""
+_HELD: Final = """
+        SELECT card.node_id FROM clusters_allocation held
+        JOIN clusters_slice slice ON slice.id = held.slice_id
+        JOIN clusters_accelerator card ON card.id = slice.accelerator_id
+        WHERE held.tenant_id = %(organization)s AND held.from_at <= statement_timestamp()
+        AND (held.to_at IS NULL OR held.to_at > statement_timestamp())
+"""
+_FRESHNESS: Final = """
     SELECT count(*), min(rolled.rolled_to_at),
         count(*) FILTER (
             WHERE coalesce(rolled.rolled_to_at < statement_timestamp() - make_interval(secs => %(late_s)s), true)
@@ -143,27 +157,24 @@ FRESHNESS: Final = """
     FROM clusters_node node
     JOIN clusters_cluster cluster ON cluster.id = node.cluster_id
     LEFT JOIN metering_rollupcursor rolled ON rolled.node_id = node.id
-    WHERE node.public_key IS NOT NULL AND node.revoked_at IS NULL AND (
-        cluster.provider_id = %(organization)s
-        OR node.id IN (
-            SELECT endpoint.node_id FROM clusters_binding binding
-            JOIN clusters_deployment deployment ON deployment.id = binding.deployment_id
-            JOIN clusters_endpoint endpoint ON endpoint.id = binding.endpoint_id
-            WHERE deployment.tenant_id = %(organization)s AND binding.from_at <= statement_timestamp()
-            AND (binding.to_at IS NULL OR binding.to_at > statement_timestamp())
-        )
-        OR node.id IN (
-            SELECT card.node_id FROM clusters_allocation held
-            JOIN clusters_slice slice ON slice.id = held.slice_id
-            JOIN clusters_accelerator card ON card.id = slice.accelerator_id
-            WHERE held.tenant_id = %(organization)s AND held.from_at <= statement_timestamp()
-            AND (held.to_at IS NULL OR held.to_at > statement_timestamp())
-        )
+    WHERE node.public_key IS NOT NULL AND node.revoked_at IS NULL AND
+"""
+AMONG_ALL: Final = f"""{_FRESHNESS} (
+        cluster.provider_id = %(organization)s OR node.id IN ({_SERVING}) OR node.id IN ({_HELD})
     )
 """
 """Of `nodes_of`: how many, the one furthest behind, and how many are late. Every page asks; as text it costs a fifth
-of what the same costs as a query of Django's, which is made anew each time.
+of what the same costs as a query of Django's, which is made anew each time. For a provider, whose own nodes are most of
+those there are: all are looked through.
 """
+ONE_BY_ONE: Final = f"""{_FRESHNESS} node.id = ANY (ARRAY(
+        SELECT own.id FROM clusters_node own JOIN clusters_cluster its ON its.id = own.cluster_id
+        WHERE its.provider_id = %(organization)s
+        UNION ALL {_SERVING}
+        UNION ALL {_HELD}
+    ))
+"""  # noqa: S608  of the parts above
+"""The same for anybody else, who uses some: each is looked up, however many there are."""
 
 
 def freshness(organization: Organization) -> tuple[FreshnessState, datetime | None]:
@@ -172,8 +183,9 @@ def freshness(organization: Organization) -> tuple[FreshnessState, datetime | No
     Without nodes the newest hour of usage events says. Late is known by the database's clock.
     """
     own = within_own(organization.pk, "how far nodes that an organization has or uses have reported, and no more")
+    statement = AMONG_ALL if organization.is_provider else ONE_BY_ONE
     with own, connection.cursor() as cursor:
-        cursor.execute(FRESHNESS, {"organization": organization.id, "late_s": LATE_AFTER.total_seconds()})
+        cursor.execute(statement, {"organization": organization.id, "late_s": LATE_AFTER.total_seconds()})
         every, metered_to, behind = cursor.fetchone()
     if metered_to is not None:
         return ("late" if behind else "fresh", metered_to)
