@@ -15,11 +15,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.bases import AUDIT_ANSWER, AUDIT_CLAIM
 from billing.models import BillingPeriod, Contract, TermFact
 from billing.rating.kinds import write_fact
 from billing.rating.share_facts import AuditFinding
 from billing.share_stating import AlreadySettled, By, NotTheParty, WrongFact, counts_at, locked_term
+from billing.stated_facts import AUDIT_ANSWER, AUDIT_CLAIM
 from billing.telling import tell_audit
 from tenants.models import AuditEntry
 from tenants.sentences import sentence

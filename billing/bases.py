@@ -2,43 +2,34 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain, groupby
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Expression, Q, QuerySet, Value
 
 from billing.basis import PeriodBasis
 from billing.credit_facts import credit_facts
+from billing.flat_shares import flat_refs
 from billing.late_facts import adjusted_facts
 from billing.lease_measured import measure_leases
-from billing.models import BillingPeriod, PeriodCarry, Term, TermAllocation, TermFact
+from billing.models import BillingPeriod, Term, TermAllocation
 from billing.price_rules import rules_among, window_versions
 from billing.rating.book import PriceVersion
 from billing.rating.dividing import percent_instants
-from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput, Used
-from billing.rating.kinds import KINDS, read_fact
+from billing.rating.inputs import RatingWindow, TermInput, Used
+from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.session_measured import session_facts
 from billing.share_measured import measured_facts
-from billing.summed_days import in_days
+from billing.stated_facts import by_contract, carried_facts, stated_facts
 from billing.terms import terms_of
-from billing.usage_groups import (
-    Callers,
-    Group,
-    Stretches,
-    callers_of,
-    day_of,
-    grouped,
-    hours_of,
-    told_apart,
-    zones_of,
-)
-from billing.usage_spans import Span, Window, billed_days, billed_usage, by_deployment, usage_spans
+from billing.usage_groups import Stretches, day_of, zones_of
+from billing.usage_reading import Series, series_of, used_of
+from billing.usage_spans import Span, Window, by_deployment, usage_spans
 from clusters.occupancy import Hold
-from metering.models import Witness
 from tenants.limits.reader import within_own_of
 
 
@@ -51,15 +42,6 @@ def window_of(period: BillingPeriod, *, to_at: datetime | None = None) -> Window
         period.to_at,
         period.whole_seconds,
     )
-
-
-LASTING = ("lease_agreed", "lease_extended")
-"""Facts that hold from their instant on, in every later period too."""
-
-
-AUDIT_CLAIM, AUDIT_ANSWER = "audit_claim", "audit_answer"
-UNRATED = (AUDIT_CLAIM, AUDIT_ANSWER)
-"""Facts on record that decide no amount: what a finding is until it is settled (`billing.audit_claims`)."""
 
 
 class Grain(StrEnum):
@@ -107,31 +89,101 @@ def read_bases(
     `summed` reads days that are over as their sums (`billing.summed_days`), told apart by caller where it is by day;
     what is charged is read from the hours.
     """
+    told = range(len(windows)) if by_caller else ()
+    return [one.basis for one in _read(windows, _How(zone, grain, told, summed), versions=versions, terms=terms)]
+
+
+class Shown(NamedTuple):
+    """What a contract is rated from where it is shown: what was used under flat shares is in `flat`, not in `basis`.
+
+    `flat` has the series of a term by its reference (`billing.flat_shares`).
+    """
+
+    basis: PeriodBasis
+    flat: Mapping[str, Sequence[Series]]
+
+
+def read_shown(
+    windows: Sequence[Window], *, zone: str, grain: Grain = Grain.DAY, told: Collection[int] = ()
+) -> list[Shown]:
+    """Return what `read_bases` returns of sums of days, but for what was used under flat shares, which are apart.
+
+    Usage is told apart by caller in the windows of which `told` has the numbers.
+    """
+    return _read(windows, _How(zone, grain, told, summed=True, flat=True))
+
+
+class _How(NamedTuple):
+    """How usage is read, as `read_bases` and `read_shown` say it."""
+
+    zone: str | None
+    grain: Grain
+    told: Collection[int]
+    summed: bool
+    flat: bool = False
+
+
+def _read(
+    windows: Sequence[Window],
+    how: _How,
+    *,
+    versions: Sequence[tuple[PriceVersion, ...]] | None = None,
+    terms: Sequence[Term] | None = None,
+) -> list[Shown]:
     parties = [{window.contract.provider_id, window.contract.tenant_id} for window in windows]
     with within_own_of(set.intersection(*parties) if parties else (), "what is rated is under the reader's contracts"):
-        return _bases(windows, terms, versions, (zone, grain, by_caller, summed))
+        terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
+        versions = versions or _versions(windows, terms)
+        spans = usage_spans(windows, terms)
+        bases = _bases(windows, terms, versions, spans, how.zone)
+        return _with_usage(bases, windows, terms, spans, how)
+
+
+def _with_usage(
+    bases: Sequence[PeriodBasis], windows: Sequence[Window], terms: Sequence[Term], spans: Sequence[Span], how: _How
+) -> list[Shown]:
+    versions = [basis.versions for basis in bases]
+    changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
+    zone = Value(how.zone) if how.zone else zones_of(windows, spans)
+    stretches = _stretches(spans, changes, zone, how.grain, _by_day(terms))
+    # Who called is told apart in each stretch as a whole: a day is one, and read in one piece.
+    whole = how.grain is Grain.DAY if how.told else how.grain is not Grain.HOUR
+    of_days = how.summed and whole and _is_utc(windows, how.zone)
+    flat = [flat_refs(basis) if how.flat else frozenset() for basis in bases]
+    refs = {term.id: term.ref for term in terms}
+    apart = [span for span in spans if refs[span.term_id] in flat[span.window]]
+    rest = [span for span in spans if refs[span.term_id] not in flat[span.window]] if apart else spans
+    series = series_of(apart, stretches, told=how.told, of_days=of_days)
+    usage = used_of(rest, stretches, told=how.told, of_days=of_days)
+    by_ref = {(window, refs[term_id]): tuple(used) for (window, term_id), used in usage.items() if used}
+    return [
+        Shown(
+            replace(
+                basis,
+                terms=tuple(
+                    replace(term, usage=by_ref[index, term.ref]) if (index, term.ref) in by_ref else term
+                    for term in basis.terms
+                ),
+            ),
+            {refs[term_id]: found for (window, term_id), found in series.items() if window == index},
+        )
+        for index, basis in enumerate(bases)
+    ]
 
 
 def _bases(
     windows: Sequence[Window],
-    terms: Sequence[Term] | None,
-    versions: Sequence[tuple[PriceVersion, ...]] | None,
-    how: tuple[str | None, Grain, bool, bool],
+    terms: Sequence[Term],
+    versions: Sequence[tuple[PriceVersion, ...]],
+    spans: Sequence[Span],
+    zone: str | None,
 ) -> list[PeriodBasis]:
-    zone, grain, by_caller, summed = how
-    terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
-    versions = versions or _versions(windows, terms)
-    holds, spans = _holds(windows, terms), usage_spans(windows, terms)
-    changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
-    stretches = _stretches(spans, changes, Value(zone) if zone else zones_of(windows, spans), grain, _by_day(terms))
-    # Who called is told apart in each stretch as a whole: a day is one, and read in one piece.
-    whole = grain is Grain.DAY if by_caller else grain is not Grain.HOUR
-    of_days = summed and whole and _is_utc(windows, zone)
-    usage = _usage(spans, stretches, by_caller=by_caller, of_days=of_days)
+    """Return what contracts are rated from, but for what was used."""
+    holds = _holds(windows, terms)
     measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
-    stated, sessions = _stated(windows, terms), session_facts(windows, terms)
-    carried, adjusted, by_contract = _carried(windows), adjusted_facts(windows), _terms_by_contract(terms)
+    stated, sessions = stated_facts(windows, terms), session_facts(windows, terms)
+    carried, adjusted, of_contract = carried_facts(windows), adjusted_facts(windows), _terms_by_contract(terms)
     found = []
     for index, window in enumerate(windows):
         inputs = tuple(
@@ -142,7 +194,6 @@ def _bases(
                 to_at=term.to_at,
                 stretches=worded,
                 holds=tuple(_all_holds(holds[index, term.id], leased.holds[index, term.id])),
-                usage=tuple(usage[index, term.id]),
                 facts=(
                     *carried[index, term.ref],
                     *measured[index, term.id],
@@ -152,7 +203,7 @@ def _bases(
                     *stated[index, term.id],
                 ),
             )
-            for term in by_contract[window.contract.id]
+            for term in of_contract[window.contract.id]
             if (worded := term.stretches(window.from_at, window.period_to_at or window.to_at))
         )
         found.append(
@@ -199,7 +250,7 @@ def _holds(windows: Sequence[Window], terms: Iterable[Term]) -> Mapping[tuple[in
     contract_of = {term.id: term.contract_id for term in terms if KINDS[TermKind(term.kind)].takes_slices}
     if not contract_of:
         return found
-    indexes = _by_contract(windows)
+    indexes = by_contract(windows)
     held = _held(windows).order_by("allocation__from_at", "allocation_id")
     for slice_id, from_at, to_at, permille, card, model, term_id in held.iterator():
         hold = Hold(str(slice_id), permille, from_at, to_at, str(card), model)
@@ -242,58 +293,6 @@ def _stretches(
     return Stretches(sorted(changes | _span_changes(of_deployment)), day_of(zone, daily, of_deployment))
 
 
-def _usage(
-    spans: Sequence[Span], stretches: Stretches, *, by_caller: bool = False, of_days: bool = False
-) -> Mapping[tuple[int, UUID], list[Used]]:
-    found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
-    if not spans:
-        return found
-    of_deployment = by_deployment(spans)
-    if stretches.day is None and not by_caller:
-        return _by_hour(spans, of_deployment)
-    callers: Callers = callers_of(spans, stretches) if by_caller else {}
-    # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
-    by_hour, by_day = in_days(spans, stretches.edges) if of_days else (spans, ())
-    rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
-    more = grouped(billed_days(by_day), stretches) if by_day else ()
-    # Groups of a deployment follow each other; to look one up by its id, or to write that out, is dear.
-    for number, groups in chain(groupby(rows, _deployment), groupby(more, _deployment)):
-        deployment_id = UUID(int=number)
-        deployment = str(deployment_id)
-        # Once a span and not once a group: a month has thousands, and to hash an id takes Python's own code.
-        its = [
-            (span, callers if span.witness == Witness.GATEWAY else {}, found[span.window, span.term_id])
-            for span in of_deployment[deployment_id]
-        ]
-        for group in groups:
-            for span, apart, into in its:
-                if span.from_at <= group.start < span.to_at:
-                    into += _used(deployment, group, apart)
-    return found
-
-
-def _deployment(group: Group) -> int:
-    return group.deployment_id.int
-
-
-def _by_hour(
-    spans: Sequence[Span], of_deployment: Mapping[UUID, Sequence[Span]]
-) -> Mapping[tuple[int, UUID], list[Used]]:
-    """Return usage hour by hour, whoever used it."""
-    found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
-    for about, hours in hours_of(billed_usage(spans).exclude(value=0)):
-        deployment_id, model, quantity, quality, context_over, marks = about
-        deployment, its = str(deployment_id), of_deployment[deployment_id]
-        for span in its:
-            # What was asked for lies within the spans; which of them an hour is in has to be told where there are more.
-            own = hours if len(its) == 1 else [hour for hour in hours if span.from_at <= hour[0] < span.to_at]
-            found[span.window, span.term_id] += [
-                Used(deployment, model, quantity, quality, start, end, count, context_over, marks)
-                for start, end, count in own
-            ]
-    return found
-
-
 def _is_utc(windows: Iterable[Window], zone: str | None) -> bool:
     """Whether the days in question are those that are summed."""
     return all((zone or window.contract.time_zone) == "UTC" for window in windows)
@@ -303,21 +302,13 @@ def read_usage(basis: PeriodBasis, spans: Sequence[Span]) -> Mapping[UUID, tuple
     """Return by term id the usage of spans as if it billed under them, at the prices of a basis; one query."""
     changes = {version.effective_at for version in basis.versions}
     changes |= {at for term in basis.of_kind(TermKind.DISCOUNT) for at in percent_instants(term.stretches)}
-    found = _usage(spans, _stretches(spans, changes, Value(basis.zone), Grain.DAY, ()))
+    found = used_of(spans, _stretches(spans, changes, Value(basis.zone), Grain.DAY, ()))
     return {term_id: tuple(usage) for (_, term_id), usage in found.items() if usage}
 
 
 def _by_day(terms: Iterable[Term]) -> set[UUID]:
     """Return the terms whose lines are by day, which their usage must be for."""
     return {term.id for term in terms if KINDS[TermKind(term.kind)].by_day}
-
-
-def _used(deployment: str, group: Group, callers: Callers) -> list[Used]:
-    about = (deployment, group.model, group.quantity, group.quality, group.start, group.end)
-    if not callers:
-        return [Used(*about, group.count, group.context_over, group.marks)]
-    parts = told_apart(group, callers)
-    return [Used(*about, count, group.context_over, group.marks, caller) for caller, count in parts]
 
 
 def _price_changes(windows: Sequence[Window], versions: Sequence[Sequence[PriceVersion]]) -> set[datetime]:
@@ -351,47 +342,3 @@ def _span_changes(of_deployment: Mapping[UUID, Sequence[Span]]) -> set[datetime]
 def _all_holds(own: Sequence[Hold], more: Sequence[Hold]) -> list[Hold]:
     """Join holds, each once, by their start."""
     return sorted(dict.fromkeys((*own, *more)), key=lambda hold: (hold.from_at, hold.slice_ref)) if more else list(own)
-
-
-def _stated(windows: Sequence[Window], terms: Sequence[Term]) -> Mapping[tuple[int, UUID], list[Fact]]:
-    found: dict[tuple[int, UUID], list[Fact]] = defaultdict(list)
-    contract_of = {term.id: term.contract_id for term in terms}
-    if not contract_of:
-        return found
-    indexes = _by_contract(windows)
-    rated = TermFact.objects.exclude(term__kind=TermKind.CREDIT).exclude(document__fact__in=UNRATED)
-    facts = rated.filter(
-        Q(at__gte=min(window.from_at for window in windows)) | Q(document__fact__in=LASTING),
-        term__contract__in=list(indexes),
-        at__lt=max(window.to_at for window in windows),
-    )
-    for fact in facts.order_by("at", "recorded_at", "pk"):
-        for index in indexes[contract_of[fact.term_id]]:
-            begun = windows[index].from_at <= fact.at or fact.document.get("fact") in LASTING
-            if begun and fact.at < windows[index].to_at:
-                found[index, fact.term_id].append(read_fact(fact.document))
-    return found
-
-
-def _carried(windows: Sequence[Window]) -> Mapping[tuple[int, str], list[Fact]]:
-    """Return what the period before a window's handed on, by the reference of the term or the contract's number."""
-    found: dict[tuple[int, str], list[Fact]] = defaultdict(list)
-    indexes = _by_contract(windows)
-    carries = PeriodCarry.objects.filter(
-        period__contract__in=list(indexes), period__to_at__in={window.from_at for window in windows}
-    )
-    # What a period handed on as it closed, unless usage that came late made it something else.
-    latest = carries.order_by("period_id", "term_ref", "name", "-seq").distinct("period_id", "term_ref", "name")
-    rows = latest.values_list("period__contract_id", "period__to_at", "term_ref", "name", "value")
-    for contract_id, to_at, term_ref, name, value in rows:
-        for index in indexes[contract_id]:
-            if value and windows[index].from_at == to_at:
-                found[index, term_ref].append(Carried(name=name, value=value))
-    return found
-
-
-def _by_contract(windows: Sequence[Window]) -> Mapping[UUID, list[int]]:
-    indexes: dict[UUID, list[int]] = defaultdict(list)
-    for index, window in enumerate(windows):
-        indexes[window.contract.id].append(index)
-    return indexes

@@ -143,6 +143,11 @@ def to_charge(amount: Fraction | Decimal) -> Decimal:
     return to_decimals(amount, CHARGE_DECIMALS)
 
 
+def charge_of(units: int) -> Decimal:
+    """Return a count of the smallest units that a charge is stored in as an amount: so many 10**-18."""
+    return _EXACT.scaleb(Decimal(units), -CHARGE_DECIMALS)
+
+
 def round_to_minor(amount: Fraction | Decimal, currency: str) -> Decimal:
     """Return `amount` rounded once, half-even, to the minor unit, as a line of a bill is."""
     rounded = to_decimals(amount, minor_digits(currency))

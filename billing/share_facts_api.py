@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing.audit_claims import NOTE_CHARS_MAX, Claim, answer_audit, claims_of
-from billing.bases import AUDIT_CLAIM
 from billing.models import Contract, TermFact
 from billing.queries.revenue import stated_facts
 from billing.share_stating import REFERENCE_CHARS_MAX, By, state_audit, state_refund
+from billing.stated_facts import AUDIT_CLAIM
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.calls import once

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.bases import AUDIT_CLAIM, Grain, read_basis, window_of
+from billing.bases import Grain, read_basis, window_of
 from billing.models import BillingPeriod, Contract, PeriodState, Term, TermFact
 from billing.rating.kinds import write_fact
 from billing.rating.rated import TermKind
@@ -22,6 +22,7 @@ from billing.rating.share_facts import AuditFinding, RefundedCounts
 from billing.rating.share_settling import settle_by
 from billing.rating.share_wording import TokenShareWording
 from billing.rating.share_words import ExclusionRule
+from billing.stated_facts import AUDIT_CLAIM
 from billing.telling import tell_audit
 from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization

@@ -9,7 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from billing.api_words import money
-from billing.queries.usage_sheet import Chosen, SheetRow, billing_zone, key_labels, usage_sheet, whole_days
+from billing.queries.sheet_rows import SheetRow
+from billing.queries.usage_sheet import Chosen, billing_zone, key_labels, usage_sheet, whole_days
 from tenants.authentication import organization_of
 from tenants.listing.answers import (
     PAGE_PARAMETERS,

@@ -1,9 +1,10 @@
 """How usage is summed for rating: by what decides its price, and by stretches of time; and told apart by caller."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -43,6 +44,7 @@ ABOUT = ("deployment_id", "model", "quantity", "quality", "context_over", "marks
 SHARED = ("deployment_id", "model", "quality", "context_over", "marks")
 """What hours by key have of it; their quantities are columns."""
 
+DAY: Final = timedelta(days=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Callers = Mapping[tuple[Any, ...], Mapping[str, Mapping[str, int]]]
@@ -117,6 +119,11 @@ class Group(msgspec.Struct, frozen=True):
     count: int
 
     @property
+    def about(self) -> tuple[Any, ...]:
+        """ABOUT of it."""
+        return (self.deployment_id, self.model, self.quantity, self.quality, self.context_over, self.marks)
+
+    @property
     def shared(self) -> tuple[Any, ...]:
         """SHARED of it, and what tells its stretch."""
         return (self.deployment_id, self.model, self.quality, self.context_over, self.marks, *self.stretch)
@@ -147,6 +154,27 @@ def hours_of(rows: QuerySet[UsageHour]) -> Iterator[tuple[tuple[Any, ...], Seque
     groups = sorted(rows.values_list(*ABOUT).annotate(**arrays).order_by(), key=lambda row: (row[0].int, row[1:6]))
     for *about, starts, ends, counts in groups:
         yield tuple(about), _once_each(sorted(zip(starts, ends, counts, strict=True)))
+
+
+Count = tuple[datetime, datetime, tuple[Any, ...], int]
+"""Where a day begins and ends, what tells its stretch, and how much was used in it."""
+
+
+def days_of(rows: QuerySet[UsageDay], stretches: Stretches) -> Iterator[tuple[tuple[Any, ...], list[Count]]]:
+    """Yield sums of days as the values of ABOUT and the counts of each: what they have in common is read once.
+
+    No edge of the stretches lies within one of the days, which are UTC's.
+    """
+    arrays = {"days": ArrayAgg("utc_day"), "counts": ArrayAgg("value")}
+    places: dict[date, tuple[datetime, datetime, tuple[Any, ...]]] = {}
+    for *about, days, counts in rows.values_list(*ABOUT).annotate(**arrays).order_by():
+        found = []
+        for day, count in zip(days, counts, strict=True):
+            if day not in places:
+                start = datetime.combine(day, time.min, UTC)
+                places[day] = (start, start + DAY, (day, bisect_right(stretches.edges, start)))
+            found.append((*places[day], count))
+        yield tuple(about), found
 
 
 def _once_each(hours: list[Hour]) -> list[Hour]:
@@ -216,14 +244,12 @@ def callers_of(spans: Iterable[Span], stretches: Stretches) -> Callers:
     return found
 
 
-def told_apart(group: Group, callers: Callers) -> list[tuple[str, int]]:
-    """Divide the count of a group among its callers; what has none, or is more than they used, is ""'s.
+def told_apart(counted: int, quantity: str, by_caller: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int]]:
+    """Divide the count of a quantity among its callers; what has none, or is more than they used, is ""'s.
 
     Where callers used more than what bills (a correction that knows no keys), they share what bills.
     """
-    counted = group.count
-    by_caller = callers.get(group.shared, {})
-    parts = {caller: counts[group.quantity] for caller, counts in sorted(by_caller.items())}
+    parts = {caller: counts[quantity] for caller, counts in sorted(by_caller.items())}
     parts = {caller: count for caller, count in parts.items() if count > 0}
     if sum(parts.values()) > counted:
         shares = largest_remainder_units(counted, list(parts.values()))

@@ -11,8 +11,9 @@ from billing.budgets.forecast import HISTORY_DAYS, forecast
 from billing.budgets.rules import DAY, Measure, Per, Scope, day_start, window_of
 from billing.models import SpendForecast
 from billing.money import exact_sum, round_to_minor
+from billing.queries.sheet_rows import rows_of
 from billing.queries.usage import currencies_used, rated_in_turn
-from billing.queries.usage_sheet import billing_zone, rows_of
+from billing.queries.usage_sheet import billing_zone
 from billing.queries.usage_sums import bills_of
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 from billing.budgets.rules import Measure, Per, Scope, window_of
 from billing.money import exact_sum, round_to_minor
+from billing.queries.sheet_rows import rows_of
 from billing.queries.usage import Side, rated_usage
-from billing.queries.usage_sheet import METERED, rows_of
+from billing.queries.usage_sheet import METERED
 from billing.queries.usage_sums import bills_of
 from billing.rating.kinds import kind_of
+from billing.rating.rated import TermKind
 from metering.key_models import UsageKey
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from billing.budgets.rules import Rule
+    from billing.queries.sheet_rows import SheetRow
     from billing.queries.usage import RatedUsage
-    from billing.queries.usage_sheet import SheetRow
     from tenants.models import Organization
 
     _Key = tuple[str, datetime, str, bool]
@@ -197,9 +199,14 @@ def _key(rule: Rule, start: datetime, currency: str) -> _Key:
 
 
 def _sums_of(usage: RatedUsage) -> Iterator[_Sum]:
-    for (basis, _rated), bill in zip(usage.parts, bills_of(usage), strict=True):
+    for part, bill in zip(usage.parts, bills_of(usage), strict=True):
+        contract = part.basis.contract
         for line in bill.lines:
-            yield _Sum(basis.contract, line.model, line.sublines[0].term_kind, line.from_at, line.amount)
+            yield _Sum(contract, line.model, line.sublines[0].term_kind, line.from_at, line.amount)
+        for flat in part.flat:
+            # It has no hours from before the time that was rated.
+            amount = round_to_minor(flat.exact_amount, usage.currency)
+            yield _Sum(contract, flat.model, TermKind.TOKEN_SHARE, part.basis.from_at, amount)
 
 
 def sum_of(days: Mapping[date, Decimal]) -> Decimal:
@@ -226,7 +233,7 @@ def _is_by_caller(who: tuple[str, str], caller: str) -> bool:
 def _amounts(
     usage: RatedUsage, rule: Rule, window: tuple[datetime, datetime], who: tuple[str, str]
 ) -> Iterator[Decimal]:
-    for basis, rated in usage.parts:
+    for basis, rated, _flat in usage.parts:
         for line in rated.lines:
             is_inside = window[0] <= line.from_at < window[1] and _is_by_caller(who, line.caller)
             if is_inside and _is_of(rule, basis.contract, line.model, line.term_kind):
@@ -234,7 +241,7 @@ def _amounts(
 
 
 def _tokens(usage: RatedUsage, rule: Rule, window: tuple[datetime, datetime], who: tuple[str, str]) -> Iterator[int]:
-    for basis, _rated in usage.parts:
+    for basis, _rated, _flat in usage.parts:
         for term, used in basis.tokens():
             # Cached input is a part of input, and reasoning a part of output.
             counts = used.quantity in ("input", "cache_write", "output") and _is_by_caller(who, used.caller)

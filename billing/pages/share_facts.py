@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.audit_claims import answer_audit, claims_of
-from billing.bases import AUDIT_CLAIM
 from billing.csv_files import csv_answer
 from billing.models import PeriodState
 from billing.pages.correction_words import page_locale
@@ -38,6 +37,7 @@ from billing.pages.share_fact_words import (
 )
 from billing.queries.share_facts import Side, deployments_of, facts_of, held_of, share_periods, shares_of
 from billing.share_stating import By, refundable, state_audit, state_refund
+from billing.stated_facts import AUDIT_CLAIM
 from billing.witness_answers import answer_difference
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Choice

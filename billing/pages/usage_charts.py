@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from billing.money import exact_sum, from_minor
 from billing.pages.periods import Period, month_of
-from billing.queries.usage import TokenCounts
-from billing.queries.usage_sheet import SheetRow, UsageSheet
+from billing.queries.sheet_rows import SheetRow
+from billing.queries.usage_sheet import UsageSheet
+from billing.token_counts import TokenCounts
 from portal.charts import Column, ColumnState, Fact, Number, Series, Tone
 from portal.figures import compact, day, money
 from portal.parts import LegendEntry

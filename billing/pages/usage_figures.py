@@ -10,10 +10,11 @@ from django.utils.translation import ngettext
 from billing.money import exact_sum
 from billing.pages.periods import Period
 from billing.pages.usage_charts import added, buckets, class_series, class_values, model_tones
-from billing.queries.usage import LeaseRow, ModelRow, TokenCounts, UnpricedRow, UsageOverview
+from billing.queries.usage import LeaseRow, ModelRow, UnpricedRow, UsageOverview
 from billing.queries.usage_sheet import METERED, UsageSheet
 from billing.queries.witnesses import WitnessRow
 from billing.rating.rated import UnpricedReason
+from billing.token_counts import TokenCounts
 from metering.models import Witness
 from portal.charts import Part, bar, sparkline
 from portal.figures import change, compact, gpu_hours, money, number, share, span, unit_price

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from billing.money import exact_sum
 from billing.pages.periods import Period, with_query
 from billing.pages.usage_charts import Grouping, added, buckets, by_model, by_part, model_tones
-from billing.queries.usage_sheet import NOBODY, SheetRow, UsageSheet
+from billing.queries.sheet_rows import SheetRow
+from billing.queries.usage_sheet import NOBODY, UsageSheet
 from metering.key_queries import KnownKey
 from portal.charts import Part, bar, sparkline
 from portal.figures import share

@@ -25,12 +25,12 @@ from billing.queries.usage import (
     ModelRow,
     RatedUsage,
     Side,
-    TokenCounts,
     UnpricedRow,
     UsageOverview,
     rated_usage,
 )
 from billing.queries.usage_sums import overview_of, usage_overview
+from billing.token_counts import TokenCounts
 
 __all__ = [
     "CardRow",

@@ -1,21 +1,23 @@
 """Use and cost of an organization over a window, rated live by the functions that charge and invoice."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from billing.bases import Grain, read_bases
+from billing.bases import Grain, Shown, read_bases, read_shown
 from billing.basis import PeriodBasis, days_together, rate
+from billing.flat_shares import FlatLine, flat_lines
 from billing.models import Contract
 from billing.queries.usage_windows import begins_inside, contracts_within, counts_by_period, windows_of
 from billing.rating.by_day import Slot, day_in, divided
 from billing.rating.rated import Rated
+from billing.token_counts import TokenCounts
+from billing.usage_reading import Series
 from billing.usage_spans import Window
 from tenants.models import Organization
 
@@ -29,31 +31,6 @@ class Side(StrEnum):
 
     TENANT = "tenant"
     PROVIDER = "provider"
-
-
-class TokenCounts(msgspec.Struct, frozen=True):
-    """Tokens by class as metered: cached input is a part of input and reasoning a part of output."""
-
-    input: int = 0
-    cached_input: int = 0
-    cache_write: int = 0
-    output: int = 0
-    reasoning: int = 0
-
-    @property
-    def uncached_input(self) -> int:
-        """Input that did not come from a cache."""
-        return self.input - self.cached_input
-
-    @property
-    def total(self) -> int:
-        """Every token once."""
-        return self.input + self.cache_write + self.output
-
-    @property
-    def cache_hit_percent(self) -> Decimal | None:
-        """The cached part of the input; None without input."""
-        return Decimal(self.cached_input * 100) / self.input if self.input else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +113,17 @@ class UsageOverview:
     is_part: bool = False
 
 
+class Part(NamedTuple):
+    """What a contract is rated from for a period or a part of it, what it was rated to, and its flat shares.
+
+    Usage and lines of those are in `flat` alone: with the lines of `rated` they are all that is owed.
+    """
+
+    basis: PeriodBasis
+    rated: Rated
+    flat: tuple[FlatLine, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RatedUsage:
     """What contracts in one currency used over `[from_at, to_at)`, and what it is worth, period by period.
@@ -148,9 +136,9 @@ class RatedUsage:
     zone: str
     currency: str
     currencies: tuple[str, ...]
-    parts: tuple[tuple[PeriodBasis, Rated], ...]
+    parts: tuple[Part, ...]
     is_part: bool = False
-    compared: tuple[tuple[PeriodBasis, Rated], ...] = ()
+    compared: tuple[Part, ...] = ()
     """The same of another time, to compare its sum."""
 
 
@@ -184,18 +172,22 @@ def rated_usage(
     beside = [each for one in others if one.currency == chosen for each in windows_of(one, *(compared or ()))]
     grain = Grain.PERIOD if whole else Grain.HOUR if by_hour else Grain.DAY
     read = [*windows, *beside]
-    bases = read_bases(read, zone=zone, grain=grain, by_caller=by_caller, summed=True) if read else []
-    shown_bases, others_bases = bases[: len(windows)], bases[len(windows) :]
+    told = range(len(read) if compared_by_day else len(windows)) if by_caller else ()
+    shown = _shown(read, zone, grain, told)
     slot = _slot(zone, by_hour=by_hour)
+    parts = [
+        part_of(one, None if whole or (number >= len(windows) and not compared_by_day) else slot)
+        for number, one in enumerate(shown)
+    ]
     return RatedUsage(
         from_at,
         to_at,
         zone,
         chosen,
         currencies,
-        tuple((basis, _summed(basis) if whole else _rated(basis, slot)) for basis in shown_bases),
-        begins_inside(windows) and counts_by_period(shown_bases),
-        tuple((basis, _rated(basis, slot) if compared_by_day else _summed(basis)) for basis in others_bases),
+        tuple(parts[: len(windows)]),
+        begins_inside(windows) and counts_by_period(one.basis for one in shown[: len(windows)]),
+        tuple(parts[len(windows) :]),
     )
 
 
@@ -216,8 +208,7 @@ def rated_in_turn(
     slot = _slot(zone, by_hour=False)
     for begin in range(0, len(contracts), RATED_TOGETHER):
         windows = _windows(contracts[begin : begin + RATED_TOGETHER], currency, from_at, to_at)
-        bases = read_bases(windows, zone=zone, grain=Grain.DAY, summed=True)
-        parts = tuple((basis, _rated(basis, slot)) for basis in bases)
+        parts = tuple(part_of(one, slot) for one in read_shown(windows, zone=zone))
         yield RatedUsage(from_at, to_at, zone, currency, (currency,), parts)
 
 
@@ -245,13 +236,51 @@ def _windows(contracts: Iterable[Contract], currency: str, from_at: datetime, to
     return [window for contract in shown for window in windows_of(contract, from_at, to_at)]
 
 
-def _summed(basis: PeriodBasis) -> Rated:
-    """Rate a basis for its sum alone."""
-    return rate(days_together(basis))
+def _shown(windows: Sequence[Window], zone: str, grain: Grain, told: Collection[int]) -> list[Shown]:
+    if not windows:
+        return []
+    if grain is not Grain.HOUR:
+        return read_shown(windows, zone=zone, grain=grain, told=told)
+    return [
+        Shown(basis, {}) for basis in read_bases(windows, zone=zone, grain=grain, by_caller=bool(told), summed=True)
+    ]
 
 
-def _rated(basis: PeriodBasis, slot: Slot) -> Rated:
-    """Rate a basis, and divide lines of the whole window by when their units were used."""
+def part_of(shown: Shown, slot: Slot | None) -> Part:
+    """Rate what was read of a window, by slots of time or for its sum alone; flat shares as such where they are."""
+    basis = shown.basis
+    flat: list[FlatLine] = []
+    rest: dict[str, list[Series]] = {}
+    for term in basis.terms:
+        if term.ref in shown.flat:
+            lines, rest[term.ref] = flat_lines(term, basis.window, shown.flat[term.ref], for_sum=slot is None)
+            flat += lines
+    part = _with_used(basis, rest)
+    rated = _rated(part, slot)
+    if flat and any(line.amount < 0 for line in rated.lines):
+        # Without what is owed of them, what is taken off could be more than all else, and would be handed on.
+        part, flat = _with_used(basis, shown.flat), []
+        rated = _rated(part, slot)
+    return Part(part, rated, tuple(flat))
+
+
+def _with_used(basis: PeriodBasis, series: Mapping[str, Sequence[Series]]) -> PeriodBasis:
+    """Return a basis with series of its terms, by their references, as what was used under them."""
+    if not any(series.values()):
+        return basis
+    terms = (
+        replace(term, usage=tuple(used for one in series[term.ref] for used in one.used()))
+        if series.get(term.ref)
+        else term
+        for term in basis.terms
+    )
+    return replace(basis, terms=tuple(terms))
+
+
+def _rated(basis: PeriodBasis, slot: Slot | None) -> Rated:
+    """Rate a basis, and divide lines of the whole window by when their units were used; without slots for its sum."""
+    if slot is None:
+        return rate(days_together(basis))
     rated = rate(basis)
     return replace(rated, lines=tuple(divided(rated.lines, basis.terms, slot)))
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.queries.usage import TokenCounts, usage_by_hour
+from billing.queries.usage import usage_by_hour
 from billing.queries.usage_sheet import EVERYTHING, Chosen
+from billing.token_counts import TokenCounts
 from tenants.models import Organization
 
 HOUR = timedelta(hours=1)

@@ -9,14 +9,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from billing.basis import PeriodBasis
-from billing.money import exact_sum, from_minor
+from billing.flat_shares import FlatLine
+from billing.money import exact_sum, from_minor, round_to_minor
 from billing.queries.usage import (
     DayRow,
     LeaseRow,
     ModelRow,
     RatedUsage,
     Side,
-    TokenCounts,
     UnpricedRow,
     UsageOverview,
     rated_usage,
@@ -26,6 +26,7 @@ from billing.rating.by_day import day_in
 from billing.rating.lines import Bill, InvoiceLine, make_bill
 from billing.rating.rated import Rated, RatedLine, TermKind, Unit
 from billing.rating.versions import version_in_force
+from billing.token_counts import TokenCounts
 from tenants.models import Organization
 
 _NO_TOKENS: dict[str, int] = {token_class.value: 0 for token_class in TokenClass}
@@ -50,15 +51,16 @@ def usage_overview(
 
 
 def bills_of(usage: RatedUsage) -> list[Bill]:
-    """Return what each period of ratings would be invoiced as, in their order."""
-    return [make_bill(rated.lines, usage.currency) for _, rated in usage.parts]
+    """Return what each period of ratings would be invoiced as, in their order, but for its flat shares."""
+    return [make_bill(part.rated.lines, usage.currency) for part in usage.parts]
 
 
 def overview_of(usage: RatedUsage, bills: Sequence[Bill] | None = None) -> UsageOverview:
     """Add ratings up to what is used and owed; `bills` are theirs, where they were made already."""
     sums = _Sums(usage.currency, usage.zone)
-    for (basis, rated), bill in zip(usage.parts, bills_of(usage) if bills is None else bills, strict=True):
-        sums.add(basis, rated, bill)
+    for part, bill in zip(usage.parts, bills_of(usage) if bills is None else bills, strict=True):
+        sums.add(part.basis, part.rated, bill)
+        sums.add_flat(part.flat)
     return replace(sums.overview(usage.from_at, usage.to_at, usage.currencies), is_part=usage.is_part)
 
 
@@ -87,6 +89,7 @@ class _Sums:
         self._zone = ZoneInfo(zone)
         self._lines: list[tuple[PeriodBasis, InvoiceLine]] = []
         self._rated: list[RatedLine] = []
+        self._flat: list[FlatLine] = []
         self._unpriced: list[UnpricedRow] = []
         self._day = day_in(self._zone)
         self._tokens: dict[date, dict[str, _Counts]] = defaultdict(lambda: defaultdict(_Counts))
@@ -103,6 +106,14 @@ class _Sums:
         if version is not None:
             self._add_prices(version)
 
+    def add_flat(self, lines: Iterable[FlatLine]) -> None:
+        for line in lines:
+            self._flat.append(line)
+            for (day, _caller), tokens in line.tokens.items():
+                by_class = self._tokens[day][line.model].by_class
+                for name in _NO_TOKENS:
+                    by_class[name] += getattr(tokens, name)
+
     def _add_prices(self, version: PriceVersion) -> None:
         for (model, token_class), price in version.token_prices.items():
             self._prices[model][token_class] = price
@@ -115,7 +126,8 @@ class _Sums:
     def overview(self, from_at: datetime, to_at: datetime, currencies: tuple[str, ...]) -> UsageOverview:
         leases = [(basis, line) for basis, line in self._lines if _is_lease(line.sublines[0])]
         zero = from_minor(0, self._currency)
-        total = exact_sum((zero, *(line.amount for _, line in self._lines)))
+        flat = (round_to_minor(line.exact_amount, self._currency) for line in self._flat)
+        total = exact_sum((zero, *(line.amount for _, line in self._lines), *flat))
         lease_amount = exact_sum((zero, *(line.amount for _, line in leases)))
         days = self._days(from_at, to_at)
         return UsageOverview(
@@ -146,6 +158,9 @@ class _Sums:
                 leased[day].append(amount)
             if line.unit is Unit.GPU_SECONDS:
                 seconds[day].append(line.quantity)
+        for flat in self._flat:
+            for (day, _caller), amount in flat.amounts.items():
+                amounts[day].append(amount)
         nothing: Mapping[str, _Counts] = {}
         return tuple(
             DayRow(
@@ -161,10 +176,15 @@ class _Sums:
         )
 
     def _models(self, days: Sequence[date]) -> tuple[ModelRow, ...]:
-        lines: dict[str, list[InvoiceLine]] = defaultdict(list)
+        worth: dict[str, list[Decimal]] = defaultdict(list)
+        owed: dict[str, list[Decimal]] = defaultdict(list)
         for _, line in self._lines:
             if not _is_lease(line.sublines[0]):
-                lines[line.model].append(line)
+                worth[line.model].append(line.base_amount)
+                owed[line.model].append(line.amount)
+        for flat in self._flat:
+            worth[flat.model].append(flat.base_amount)
+            owed[flat.model].append(round_to_minor(flat.exact_amount, self._currency))
         by_day: dict[str, dict[date, TokenCounts]] = defaultdict(dict)
         sums: dict[str, _Counts] = defaultdict(_Counts)
         for day, counts in self._tokens.items():
@@ -179,8 +199,8 @@ class _Sums:
                 tokens_by_day=tuple(by_day[model].get(day, nothing).total for day in days),
                 prices=dict(sorted(self._prices[model].items())),
                 tiers=dict(sorted(self._tiers[model].items())),
-                list_amount=exact_sum(line.base_amount for line in lines[model]),
-                amount=exact_sum(line.amount for line in lines[model]),
+                list_amount=exact_sum(worth[model]),
+                amount=exact_sum(owed[model]),
             )
             for model in sorted(sums)
         ]

@@ -12,6 +12,7 @@ from billing.money import (
     CHARGE_DECIMALS,
     MINOR_DIGITS,
     UnknownCurrency,
+    charge_of,
     exact_amount,
     exact_context,
     exact_sum,
@@ -79,6 +80,12 @@ def test_minor_units_convert_both_ways() -> None:
     assert str(from_minor(1_230, "USD")) == "12.30"
     assert str(from_minor(5, "JPY")) == "5"
     assert str(from_minor(-5, "BHD")) == "-0.005"
+
+
+def test_a_count_of_the_units_of_a_charge_is_written_as_a_charge_is() -> None:
+    for amount in ("0", "1.5", "-0.000000000000000001", "123456789.123456789"):
+        units = int(Fraction(amount) * 10**18)
+        assert repr(charge_of(units)) == repr(to_charge(Decimal(amount)))
 
 
 def test_an_amount_between_minor_units_is_refused() -> None:

@@ -34,8 +34,10 @@ from billing.pages.usage_charts import (
     token_columns,
     with_forecast,
 )
-from billing.queries.usage import TokenCounts, UsageOverview
-from billing.queries.usage_sheet import EVERYTHING, SheetRow, UsageSheet
+from billing.queries.sheet_rows import SheetRow
+from billing.queries.usage import UsageOverview
+from billing.queries.usage_sheet import EVERYTHING, UsageSheet
+from billing.token_counts import TokenCounts
 
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
 MARCH = read_period({"month": "2026-03"}, "UTC", NOW)

@@ -20,10 +20,11 @@ from billing.pages.usage_figures import (
     unpriced_notice,
     witness_checks,
 )
-from billing.queries.usage import LeaseRow, TokenCounts, UnpricedRow
+from billing.queries.usage import LeaseRow, UnpricedRow
 from billing.queries.usage_sheet import Chosen
 from billing.queries.witnesses import WitnessRow
 from billing.rating.rated import UnpricedReason
+from billing.token_counts import TokenCounts
 from metering.models import Witness
 from tests.billing.pages.test_usage_charts import MARCH, row, sheet
 
