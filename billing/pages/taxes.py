@@ -23,6 +23,7 @@ from billing.tax.standing import is_in_force, tax_standing, tenants_of
 from billing.tax_rules.deciding import Buyers, Method
 from billing.tax_rules.treatments import Category
 from portal.figures import day, locale_for
+from portal.selects import LongSelect
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
@@ -78,7 +79,7 @@ class MethodForm(forms.Form):
 class RateForm(forms.Form):
     """A rate of one's own."""
 
-    country = forms.ChoiceField(label=gettext_lazy("Country of the buyer"))
+    country = forms.ChoiceField(label=gettext_lazy("Country of the buyer"), widget=LongSelect)
     buyers = forms.ChoiceField(
         label=gettext_lazy("Buyers"), choices=[(buyers.value, words) for buyers, words in BUYER_WORDS.items()]
     )
@@ -117,7 +118,7 @@ class RateForm(forms.Form):
 class ExemptionForm(forms.Form):
     """A certificate of a tenant."""
 
-    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"))
+    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"), widget=LongSelect)
     reference = forms.CharField(label=gettext_lazy("Certificate"), max_length=100)
     reason = forms.CharField(label=gettext_lazy("Reason on bills"), max_length=200)
     reason_code = forms.CharField(
@@ -126,12 +127,12 @@ class ExemptionForm(forms.Form):
     from_on = _day_field(gettext_lazy("From day"))
     to_on = _day_field(gettext_lazy("First day without it"), required=False, help_text=gettext_lazy("Empty: no end."))
 
-    def __init__(self, *args: Any, tenants: list[Organization], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, tenants: list[tuple[str, str]], **kwargs: Any) -> None:
         """Offer the tenants of the provider."""
         super().__init__(*args, **kwargs)
         tenant = self.fields["tenant"]
         assert isinstance(tenant, forms.ChoiceField)
-        tenant.choices = [(each.slug, each.name) for each in tenants]
+        tenant.choices = tenants
 
 
 class EndForm(forms.Form):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from billing.models import TaxExemption, TaxRate, TaxSettings
+from billing.models import Contract, TaxExemption, TaxRate, TaxSettings
 from billing.tax.deciding import rates_of, settings_of
 from tenants.models import Organization
 
@@ -25,10 +25,10 @@ def tax_standing(provider: Organization) -> TaxStanding:
     )
 
 
-def tenants_of(provider: Organization) -> list[Organization]:
-    """Return the organizations that a provider has contracts with, by name."""
-    found = Organization.objects.filter(contracts_taken__provider=provider)
-    return list(found.distinct().order_by("name", "pk"))
+def tenants_of(provider: Organization) -> list[tuple[str, str]]:
+    """Return the slug and the name of each organization that a provider has contracts with, by name."""
+    found = Organization.objects.filter(id__in=Contract.objects.filter(provider=provider).values("tenant"))
+    return list(found.order_by("name", "pk").values_list("slug", "name"))
 
 
 def is_in_force(exemption: TaxExemption, on: date) -> bool:
