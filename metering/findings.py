@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from metering.finding_models import UsageFinding
 from metering.models import UsageHour
 from metering.validation import PROFILE_DAYS, PROFILED, RULES, Check
+from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_values
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class FindingCount:
     count: int
 
 
+OWN_FINDINGS: Final = "findings of the reader's own nodes, and of hours that hold the reader's usage and nobody else's"
 _ORDER: Final = ("-hour_at", "meter_id", "rule")
 _FINDING: Final = (
     "meter_id",
@@ -86,19 +88,22 @@ def findings_for(
     rows = rows.filter(rule=rule) if rule else rows
     rows = rows.filter(state=state) if state else rows
     found = rows.order_by(*_ORDER).values_list(*_FINDING)
-    return [_finding(*row) for row in found[offset : offset + limit]]
+    with within_own(organization.pk, OWN_FINDINGS):
+        return [_finding(*row) for row in found[offset : offset + limit]]
 
 
 def finding_page(*, organization: Organization, from_at: datetime, to_at: datetime, page: Page) -> Paged[Finding]:
     """Return a page of what `findings_for` returns; one query. Raises WrongCursor."""
-    paged = page_values(_findings(organization, from_at, to_at), page, _ORDER, _FINDING)
+    with within_own(organization.pk, OWN_FINDINGS):
+        paged = page_values(_findings(organization, from_at, to_at), page, _ORDER, _FINDING)
     return Paged([_finding(*row) for row in paged.rows], paged.next_cursor)
 
 
 def count_findings(*, organization: Organization, from_at: datetime, to_at: datetime) -> list[FindingCount]:
     """Count what `findings_for` lists, by rule, severity and state."""
     rows = _findings(organization, from_at, to_at).values_list("rule", "severity", "state")
-    return [FindingCount(*row) for row in rows.annotate(Count("id")).order_by("rule", "severity", "state")]
+    with within_own(organization.pk, OWN_FINDINGS):
+        return [FindingCount(*row) for row in rows.annotate(Count("id")).order_by("rule", "severity", "state")]
 
 
 def deployments_of(findings: Iterable[Finding]) -> dict[tuple[UUID, datetime], list[str]]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from metering.adjustment_models import AdjustmentCause
 from metering.finding_models import UsageFinding
-from metering.findings import findings_for
+from metering.findings import count_findings, finding_page, findings_for
 from metering.models import UsageHour
 from metering.rebuild import rebuild_node
 from metering.tasks import validate_usage
 from metering.validating import nodes_to_validate, validate_node
+from tenants.limits.reader import limited, read_for
+from tenants.listing.paging import Page
 from tests.factories import make_deployment, make_endpoint
 from tests.kept import kept
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
@@ -111,6 +113,13 @@ def test_a_tenant_does_not_see_findings_of_an_hour_that_is_anothers_too(cast: Ca
     window = {"from_at": NOON, "to_at": NOON + timedelta(days=DAYS)}
     for one, count in ((cast.provider, 1), (cast.tenant, 0), (cast.outsider, 0)):
         assert len(findings_for(organization=one, **window)) == count  # type: ignore[arg-type]  # by name
+        # A request reads its own rows alone: that the hour is another's too has to be seen all the same.
+        with limited(changes=False):
+            read_for(organization_id=one.pk)
+            assert len(findings_for(organization=one, **window)) == count  # type: ignore[arg-type]  # by name
+            page = finding_page(organization=one, page=Page(limit=9), **window)
+            assert len(page.rows) == count
+            assert sum(each.count for each in count_findings(organization=one, **window)) == count
 
 
 def test_a_tenant_learns_nothing_of_who_had_the_endpoint_before(agent: FakeAgent, cast: Cast) -> None:
