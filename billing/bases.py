@@ -104,13 +104,19 @@ class Shown(NamedTuple):
 
 
 def read_shown(
-    windows: Sequence[Window], *, zone: str, grain: Grain = Grain.DAY, told: Collection[int] = ()
+    windows: Sequence[Window],
+    *,
+    zone: str,
+    grain: Grain = Grain.DAY,
+    told: Collection[int] = (),
+    beside: Sequence[Window] = (),
 ) -> list[Shown]:
     """Return what `read_bases` returns of sums of days, but for what was used under flat shares, which are apart.
 
-    Usage is told apart by caller in the windows of which `told` has the numbers.
+    Usage is told apart by caller in the windows of which `told` has the numbers. Windows `beside` may lie over the
+    others: they are read by days of their contracts, with the same queries but for what was used, and come last.
     """
-    return _read(windows, _How(zone, grain, told, summed=True, flat=True))
+    return _read(windows, _How(zone, grain, told, summed=True, flat=True), beside=beside)
 
 
 class _How(NamedTuple):
@@ -129,14 +135,24 @@ def _read(
     *,
     versions: Sequence[tuple[PriceVersion, ...]] | None = None,
     terms: Sequence[Term] | None = None,
+    beside: Sequence[Window] = (),
 ) -> list[Shown]:
-    parties = [{window.contract.provider_id, window.contract.tenant_id} for window in windows]
+    every = [*windows, *beside]
+    parties = [{window.contract.provider_id, window.contract.tenant_id} for window in every]
     with within_own_of(set.intersection(*parties) if parties else (), "what is rated is under the reader's contracts"):
-        terms = terms_of({window.contract.id for window in windows}) if terms is None else terms
-        versions = versions or _versions(windows, terms)
-        spans = usage_spans(windows, terms)
-        bases = _bases(windows, terms, versions, spans, how.zone)
-        return _with_usage(bases, windows, terms, spans, how)
+        terms = terms_of({window.contract.id for window in every}) if terms is None else terms
+        versions = versions or _versions(every, terms)
+        spans = usage_spans(every, terms)
+        zones = [*(how.zone for _ in windows), *(None for _ in beside)]
+        bases = _bases(every, terms, versions, spans, zones)
+        first = len(windows)
+        mine = [span for span in spans if span.window < first]
+        shown = _with_usage(bases[:first], windows, terms, mine, how) if windows else []
+        if not beside:
+            return shown
+        rest = [replace(span, window=span.window - first) for span in spans if span.window >= first]
+        apart = how._replace(zone=None, grain=Grain.DAY, told=())
+        return [*shown, *_with_usage(bases[first:], beside, terms, rest, apart)]
 
 
 def _with_usage(
@@ -176,9 +192,9 @@ def _bases(
     terms: Sequence[Term],
     versions: Sequence[tuple[PriceVersion, ...]],
     spans: Sequence[Span],
-    zone: str | None,
+    zones: Sequence[str | None],
 ) -> list[PeriodBasis]:
-    """Return what contracts are rated from, but for what was used."""
+    """Return what contracts are rated from, but for what was used; `zones` are those of the windows' days."""
     holds = _holds(windows, terms)
     measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds)
     credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
@@ -210,7 +226,7 @@ def _bases(
             PeriodBasis(
                 contract=window.contract.number,
                 contract_version=_latest_version(inputs, window.contract.version),
-                window=_rating_window(window, versions[index], zone),
+                window=_rating_window(window, versions[index], zones[index]),
                 terms=inputs,
                 facts=(*carried[index, window.contract.number], *adjusted[index]),
             )

@@ -5,19 +5,23 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from billing.basis import PeriodBasis
+from billing.models import PriceNotice
 from billing.pages.price_words import effect_words, headline
-from billing.queries.price_books import next_notice
 from billing.queries.price_effects import effect_of_notice
 from portal.parts import Action, Notice
-from tenants.models import Organization
 
 
-def price_notice(organization: Organization, now: datetime, locale: str) -> Notice | None:
-    """Return the strip about the change that comes next, with what it would have made of the last 30 days."""
-    told = next_notice(organization, now)
+def price_notice(
+    told: PriceNotice | None, now: datetime, locale: str, basis: PeriodBasis | None = None
+) -> Notice | None:
+    """Return the strip about the change that comes next, with what it would have made of the last 30 days.
+
+    `basis` is what these are rated from, where it was read already (`billing.queries.price_effects.looked_at`).
+    """
     if told is None:
         return None
-    effect = effect_of_notice(told, now=now)
+    effect = effect_of_notice(told, now=now, basis=basis)
     if effect.takes_effect_at is None:
         return None
     return Notice(

@@ -29,7 +29,7 @@ from billing.pages.price_words import (
     what_of,
 )
 from billing.price_notices import see_notice
-from billing.queries.price_books import ContractPrices, contract_prices, notices_of
+from billing.queries.price_books import ContractPrices, contract_prices, next_notice, notices_of
 from billing.queries.price_effects import ContractEffect, effect_of_notice
 from billing.rating.price_lists import PriceChange, PriceKey
 from billing.rating.price_rows import FIELD_OF_UNIT
@@ -64,7 +64,7 @@ def tenant_prices(request: HttpRequest, organization: Organization) -> HttpRespo
     contracts = contract_prices(organization, now)
     notices = list(notices_of(organization).order_by("-created_at", "pk")[:NOTICES_SHOWN])
     context = {
-        "notice": price_notice(organization, now, locale),
+        "notice": price_notice(next_notice(organization, now), now, locale),
         "contracts": [_contract(one, locale) for one in contracts],
         "notices": [_noticed(one, now, locale) for one in notices],
         "sub": _("The price of a moment: your contract's own, else that of its price list in force."),

@@ -1,6 +1,6 @@
 """A tenant's usage: what was used and what it costs, day by day, and the same as a file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,10 +27,13 @@ from billing.pages.usage_context import Kept
 from billing.pages.usage_parts import Known
 from billing.queries.energy import tenant_energy
 from billing.queries.invoice_list import latest_invoices
+from billing.queries.price_books import next_notice
+from billing.queries.price_effects import looked_at
 from billing.queries.served_models import known_model, serves_model
 from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, key_labels, usage_sheet
 from billing.queries.witnesses import witness_rows
 from billing.rating.rated import TermKind
+from billing.usage_spans import Window
 from metering.finding_models import FindingState
 from metering.findings import count_findings
 from metering.key_queries import known_keys, projects_of
@@ -118,7 +121,9 @@ def tenant_usage_model(request: HttpRequest, organization: Organization, *, mode
 def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict[str, Any]:
     """Return what the page shows; `fixed` filters are in its path and not in its query."""
     now = datetime.now(UTC)
-    asked = _read(request, organization, now, fixed, compares=True)
+    told = next_notice(organization, now)
+    window = looked_at(told.contract, now) if told else None
+    asked = _read(request, organization, now, fixed, compares=True, beside=(window,) if window else ())
     period, drawn, sheet, kept = asked.period, asked.drawn, asked.sheet, asked.kept
     locale = locale_for(translation.get_language() or "en")
     known = Known(
@@ -139,7 +144,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
             *usage_figures.kpis(sheet, period, sheet.before, locale),
             *forecast_kpis(ahead, period, sheet.overview, locale),
         ],
-        "price_notice": price_notice(organization, now, locale),
+        "price_notice": price_notice(told, now, locale, *sheet.beside),
         "prepaid": prepaid(organization, now),
         "notice": usage_figures.unpriced_notice(sheet.overview.unpriced, locale),
         "part_notice": usage_figures.part_notice(sheet.overview),
@@ -205,7 +210,15 @@ def _csv_rows(sheet: UsageSheet, labels: Mapping[str, str]) -> Iterator[tuple[ob
         )
 
 
-def _read(request: HttpRequest, organization: Organization, now: datetime, fixed: Kept, *, compares: bool) -> Asked:
+def _read(
+    request: HttpRequest,
+    organization: Organization,
+    now: datetime,
+    fixed: Kept,
+    *,
+    compares: bool,
+    beside: Sequence[Window] = (),
+) -> Asked:
     query = request.GET.dict()
     kept = {**{name: query.get(name, "")[:FILTER_CHARS_MAX] for name in FILTERS}, **fixed}
     zone = billing_zone(organization, now)
@@ -225,6 +238,7 @@ def _read(request: HttpRequest, organization: Organization, now: datetime, fixed
         chosen=chosen,
         read_zone=read_zone,
         compared=(before.from_at, before.to_at) if before else None,
+        beside=beside,
     )
     return Asked(period, period.read_in(read_zone) if read_zone else period, kept, sheet)
 

@@ -73,11 +73,23 @@ def effects_on_book(
     return _effects(contracts, new, now, all_versions([book.id]).get(book.id, ()) if versions is None else versions)
 
 
-def effect_of_notice(notice: PriceNotice, *, now: datetime) -> ContractEffect:
-    """Return what an announced version means for the contract that a notice is about."""
+def looked_at(contract: Contract, now: datetime) -> Window | None:
+    """Return the last 30 days of a contract, up to the last whole hour; None where it had not begun."""
+    to_at = now.replace(minute=0, second=0, microsecond=0)
+    if contract.from_at >= to_at:
+        return None
+    return Window(contract, max(to_at - LOOKED_BACK, contract.from_at), to_at)
+
+
+def effect_of_notice(notice: PriceNotice, *, now: datetime, basis: PeriodBasis | None = None) -> ContractEffect:
+    """Return what an announced version means for the contract that a notice is about.
+
+    `basis` is what the window that is `looked_at` is rated from, where it was read already.
+    """
     versions = all_versions([notice.version.book_id])[notice.version.book_id]
     [new] = [each for each in versions if each.version_id == str(notice.version_id)]
-    [effect] = _effects([notice.contract], new, now, versions)
+    read = {} if basis is None else {notice.contract.id: basis}
+    [effect] = _effects([notice.contract], new, now, versions, read)
     return effect
 
 
@@ -88,12 +100,17 @@ def _running(at: datetime) -> QuerySet[Contract]:
 
 
 def _effects(
-    contracts: Sequence[Contract], new: PriceVersion, now: datetime, versions: Sequence[PriceVersion]
+    contracts: Sequence[Contract],
+    new: PriceVersion,
+    now: datetime,
+    versions: Sequence[PriceVersion],
+    known_bases: Mapping[UUID, PeriodBasis] | None = None,
 ) -> tuple[ContractEffect, ...]:
-    to_at = now.replace(minute=0, second=0, microsecond=0)
-    windows = [Window(one, max(to_at - LOOKED_BACK, one.from_at), to_at) for one in contracts if one.from_at < to_at]
+    bases = dict(known_bases or {})
+    left = (looked_at(one, now) for one in contracts if one.id not in bases)
+    windows = [window for window in left if window is not None]
     read = read_bases(windows, summed=True) if windows else []
-    bases = {window.contract.id: basis for window, basis in zip(windows, read, strict=True)}
+    bases |= {window.contract.id: basis for window, basis in zip(windows, read, strict=True)}
     rules = rules_of([one.id for one in contracts])
     known = [each for each in versions if each.version_id != new.version_id]
     found = []

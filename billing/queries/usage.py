@@ -140,6 +140,8 @@ class RatedUsage:
     is_part: bool = False
     compared: tuple[Part, ...] = ()
     """The same of another time, to compare its sum."""
+    beside: tuple[PeriodBasis, ...] = ()
+    """What was read beside it."""
 
 
 def rated_usage(
@@ -156,12 +158,14 @@ def rated_usage(
     whole: bool = False,
     compared: tuple[datetime, datetime] | None = None,
     compared_by_day: bool = False,
+    beside: Sequence[Window] = (),
 ) -> RatedUsage:
     """Return the ratings behind `usage_overview`, for pages that show more of them.
 
     With `by_hour` hour by hour, with `by_caller` by key and project (`billing.usage_groups`): lines are divided further
     and come to the same. `whole` is for sums alone: usage is read and rated in as few pieces as rating allows.
-    What was used over `compared` is read with the same queries, and rated for its sum alone or `compared_by_day` too.
+    What was used over `compared` is read with the same queries, and rated for its sum alone or `compared_by_day` too;
+    windows `beside` are read with most of them too, and not rated.
     """
     party = {side.value: organization}
     contracts = contracts_within(from_at, to_at, party, contract_id)
@@ -169,15 +173,15 @@ def rated_usage(
     chosen = currency or _latest_currency(contracts)
     windows = _windows(contracts, chosen, from_at, to_at)
     others = contracts_within(*compared, party, contract_id) if compared else []
-    beside = [each for one in others if one.currency == chosen for each in windows_of(one, *(compared or ()))]
+    earlier = [each for one in others if one.currency == chosen for each in windows_of(one, *(compared or ()))]
     grain = Grain.PERIOD if whole else Grain.HOUR if by_hour else Grain.DAY
-    read = [*windows, *beside]
+    read = [*windows, *earlier]
     told = range(len(read) if compared_by_day else len(windows)) if by_caller else ()
-    shown = _shown(read, zone, grain, told)
+    shown = _shown(read, zone, grain, told, beside)
     slot = _slot(zone, by_hour=by_hour)
     parts = [
         part_of(one, None if whole or (number >= len(windows) and not compared_by_day) else slot)
-        for number, one in enumerate(shown)
+        for number, one in enumerate(shown[: len(read)])
     ]
     return RatedUsage(
         from_at,
@@ -188,6 +192,7 @@ def rated_usage(
         tuple(parts[: len(windows)]),
         begins_inside(windows) and counts_by_period(one.basis for one in shown[: len(windows)]),
         tuple(parts[len(windows) :]),
+        tuple(with_used(one.basis, one.flat) for one in shown[len(read) :]),
     )
 
 
@@ -236,14 +241,14 @@ def _windows(contracts: Iterable[Contract], currency: str, from_at: datetime, to
     return [window for contract in shown for window in windows_of(contract, from_at, to_at)]
 
 
-def _shown(windows: Sequence[Window], zone: str, grain: Grain, told: Collection[int]) -> list[Shown]:
-    if not windows:
-        return []
+def _shown(
+    windows: Sequence[Window], zone: str, grain: Grain, told: Collection[int], beside: Sequence[Window]
+) -> list[Shown]:
     if grain is not Grain.HOUR:
-        return read_shown(windows, zone=zone, grain=grain, told=told)
-    return [
-        Shown(basis, {}) for basis in read_bases(windows, zone=zone, grain=grain, by_caller=bool(told), summed=True)
-    ]
+        return read_shown(windows, zone=zone, grain=grain, told=told, beside=beside) if windows or beside else []
+    by_hour = read_bases(windows, zone=zone, grain=grain, by_caller=bool(told), summed=True) if windows else []
+    by_day = read_bases(beside, summed=True) if beside else []
+    return [Shown(basis, {}) for basis in (*by_hour, *by_day)]
 
 
 def part_of(shown: Shown, slot: Slot | None) -> Part:
@@ -255,16 +260,16 @@ def part_of(shown: Shown, slot: Slot | None) -> Part:
         if term.ref in shown.flat:
             lines, rest[term.ref] = flat_lines(term, basis.window, shown.flat[term.ref], for_sum=slot is None)
             flat += lines
-    part = _with_used(basis, rest)
+    part = with_used(basis, rest)
     rated = _rated(part, slot)
     if flat and any(line.amount < 0 for line in rated.lines):
         # Without what is owed of them, what is taken off could be more than all else, and would be handed on.
-        part, flat = _with_used(basis, shown.flat), []
+        part, flat = with_used(basis, shown.flat), []
         rated = _rated(part, slot)
     return Part(part, rated, tuple(flat))
 
 
-def _with_used(basis: PeriodBasis, series: Mapping[str, Sequence[Series]]) -> PeriodBasis:
+def with_used(basis: PeriodBasis, series: Mapping[str, Sequence[Series]]) -> PeriodBasis:
     """Return a basis with series of its terms, by their references, as what was used under them."""
     if not any(series.values()):
         return basis

@@ -22,6 +22,7 @@ from billing.rating.book import TokenClass
 from billing.rating.kinds import KINDS, kind_of
 from billing.rating.lines import make_bill
 from billing.rating.rated import TermKind
+from billing.usage_spans import Window
 from metering.key_models import UsageKey
 from tenants.models import Organization
 
@@ -87,6 +88,8 @@ class UsageSheet:
     saved: Decimal | None
     before: Decimal | None = None
     """What the same came to over the time that it is compared with; None where nothing was used or held in it."""
+    beside: tuple[PeriodBasis, ...] = ()
+    """What windows that were read with it are rated from, in their order."""
 
     @property
     def model(self) -> str:
@@ -110,11 +113,12 @@ def usage_sheet(
     read_zone: str = "",
     side: Side = Side.TENANT,
     compared: tuple[datetime, datetime] | None = None,
+    beside: Sequence[Window] = (),
 ) -> UsageSheet:
     """Return what a tenant used over `[from_at, to_at)`, or what was sold to a provider's tenants.
 
     The number of queries does not grow with the use. It is rated by the days of `zone`; with another `read_zone` rows
-    have the days of that one, and come to the same.
+    have the days of that one, and come to the same. Windows `beside` are read with it.
     """
     moved = bool(read_zone) and read_zone != zone
     # Where all is by the hour, the other time is read alone.
@@ -131,6 +135,7 @@ def usage_sheet(
         by_caller=chosen.tells_callers,
         compared=together,
         compared_by_day=by_rows,
+        beside=beside,
     )
     if compared and moved:
         before = usage_total(organization, *compared, zone, currency=usage.currency, chosen=chosen)
@@ -152,6 +157,7 @@ def usage_sheet(
         total=exact_sum((from_minor(0, overview.currency), *(row.amount for row in shown))),
         saved=saved_of(usage, chosen),
         before=before,
+        beside=usage.beside,
     )
 
 

@@ -21,7 +21,15 @@ from billing.models import Charge, ContractState, PriceNotice
 from billing.price_agreements import agree_price_rule
 from billing.price_versions import all_versions
 from billing.pricing import publish_prices
-from billing.queries.price_effects import LOOKED_BACK, ContractEffect, effect_of_notice, effects_on_book, total_effect
+from billing.queries.price_effects import (
+    LOOKED_BACK,
+    ContractEffect,
+    effect_of_notice,
+    effects_on_book,
+    looked_at,
+    total_effect,
+)
+from billing.queries.usage_sheet import EVERYTHING, Chosen, usage_sheet
 from billing.rating.book import PriceVersion as RatedVersion
 from billing.rating.lines import make_bill
 from billing.rating.price_lists import PriceKey
@@ -29,6 +37,7 @@ from billing.rating.price_rows import PriceRow
 from billing.rating.price_rules import PriceRule
 from billing.rating.rated import PriceUnit
 from billing.usage_spans import Window
+from metering.usage_days import sum_days
 from tests.billing.test_credits import grant, prepaid_world
 from tests.billing.test_summed_days import CLASSES, make_random
 from tests.billing.world import MARCH, MODEL, World, make_world
@@ -265,6 +274,40 @@ def test_the_notice_of_a_contract_tells_of_that_contract_alone(world_and_shared:
     new = announce(world, output="1.25")
     notice = PriceNotice.objects.get(contract=world.contract, version__id=UUID(new.version_id))
     assert effect_of_notice(notice, now=NOW) == effect(world, new)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_what_is_read_beside_a_sheet_says_what_is_read_alone(cast: Cast, zone: str) -> None:
+    world, shared = make_used(cast, zone=zone)
+    for hour in range(0, 40 * 24, 7):
+        shared.use({"output": MILLION + hour, "input": hour}, at=MARCH + hour * HOUR)
+    while sum_days(now=NOW):
+        pass
+    now = NOW + timedelta(minutes=25)
+    new = announce(world, output="1.25")
+    notice = PriceNotice.objects.get(contract=world.contract, version__id=UUID(new.version_id))
+    window = looked_at(world.contract, now)
+    assert window is not None
+    alone = effect_of_notice(notice, now=now)
+    assert alone.difference
+    # Its window begins within a month that is shown, and ends before it.
+    for from_at, to_at in ((MARCH, MARCH + 31 * DAY), (MARCH + 31 * DAY, now), (NOW + 90 * DAY, NOW + 91 * DAY)):
+        plain = usage_sheet(cast.tenant, from_at, to_at, "UTC")
+        for chosen in (EVERYTHING, Chosen(by_caller=True)):
+            sheet = usage_sheet(cast.tenant, from_at, to_at, "UTC", chosen=chosen, beside=[window])
+            [basis] = sheet.beside
+            assert effect_of_notice(notice, now=now, basis=basis) == alone
+            assert (sheet.overview, sheet.total) == (plain.overview, plain.total)
+        moved = usage_sheet(cast.tenant, from_at, to_at, "UTC", read_zone="Asia/Tokyo", beside=[window])
+        assert effect_of_notice(notice, now=now, basis=moved.beside[0]) == alone
+
+
+def test_a_contract_that_has_not_begun_has_no_days_to_look_at(world_and_shared: tuple[World, Shared]) -> None:
+    world, _ = world_and_shared
+    assert looked_at(world.contract, world.contract.from_at + timedelta(minutes=59)) is None
+    found = looked_at(world.contract, world.contract.from_at + timedelta(minutes=61))
+    assert found is not None
+    assert (found.from_at, found.to_at) == (world.contract.from_at, world.contract.from_at + HOUR)
 
 
 def test_the_sum_over_contracts_is_exact_and_of_none_it_is_nothing(world_and_shared: tuple[World, Shared]) -> None:
