@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from billing.agreements.wording_shapes import WordingField
 from billing.economics.cost import CardCost, CostRates
 from billing.queries.comparison import GPUS_MAX
 from billing.queries.margin import Grouping
@@ -73,7 +74,7 @@ class SimulatedTermsSerializer(ClosedSerializer, WindowSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         """Name the fields."""
-        terms = serializers.DictField(child=serializers.DictField(), help_text="a wording's document for each term")
+        terms = serializers.DictField(child=WordingField(), help_text="what each term says instead, by its `ref`")
         kept = {name: field for name, field in super().get_fields().items() if name in ("from", "to", "currency")}
         return {**kept, "terms": terms}
 

@@ -2,39 +2,70 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.agreements.wording_shapes import WordingField
 from billing.models import Collection, PeriodKind
 from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
-WORDING = "what the term says: `kind` and the fields of that kind"
 
-
-class ChangeSerializer(serializers.Serializer[Any]):
+class ProposedChangeSerializer(ClosedSerializer):
     """What is proposed of one term, from an instant on. Times without an offset are local to the contract's zone."""
 
     ref = serializers.CharField(required=False, help_text="a term that the contract has; left out for a new one")
     title = serializers.CharField(required=False, max_length=200)
     from_at = serializers.CharField(help_text="RFC 3339, or local time such as 2026-12-01T00:00")
-    to_at = serializers.CharField(required=False, allow_null=True)
-    wording = serializers.DictField(allow_null=True, help_text=WORDING + "; null ends the term")
-    currency = serializers.CharField(required=False, help_text="must be the contract's")
-    slices = serializers.ListField(child=serializers.UUIDField(), required=False, allow_null=True)
-    deployments = serializers.ListField(child=serializers.UUIDField(), required=False, allow_null=True)
+    to_at = serializers.CharField(
+        required=False, allow_null=True, help_text="left out: none, or of a known term the end that it has"
+    )
+    wording = WordingField(allow_null=True, help_text="what the term says; null ends it")
+    currency = serializers.CharField(required=False, help_text="the contract's, where it is to be checked")
+    slices = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        allow_null=True,
+        help_text="ids of the slices that are held; left out: as they are",
+    )
+    deployments = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        allow_null=True,
+        help_text="ids of the deployments whose usage is priced; left out: as they are",
+    )
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """What is proposed of one term, from an instant on, as it was understood."""
+
+    ref = serializers.CharField(help_text="empty for a new term")
+    title = serializers.CharField()
+    from_at = serializers.DateTimeField()
+    to_at = serializers.DateTimeField(allow_null=True)
+    wording = WordingField(allow_null=True, help_text="what the term says; null ends it")
+    slices = serializers.ListField(child=serializers.UUIDField(), allow_null=True)
+    deployments = serializers.ListField(child=serializers.UUIDField(), allow_null=True)
+
+
+@extend_schema_field(ProposedChangeSerializer(many=True))
+class ChangesField(serializers.ListField):
+    """Changes as they were sent; `billing.agreements.proposals` reads them, and names the field within them."""
+
+    child = serializers.JSONField()
 
 
 class ProposalSerializer(ClosedSerializer):
     """A proposed amendment."""
 
-    changes = serializers.ListField(child=serializers.JSONField(), help_text="see Change")
+    changes = ChangesField(help_text="one for each term, the first version's included")
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
 
 
 class AmendingSerializer(ProposalSerializer):
     """A proposed amendment of a contract that there is: changes of its terms, or its end."""
 
-    changes = serializers.ListField(child=serializers.JSONField(), required=False, default=list, help_text="see Change")
+    changes = ChangesField(required=False, default=list, help_text="one for each term that changes")
     ends_at = serializers.CharField(
         required=False,
         allow_null=True,
@@ -48,14 +79,18 @@ class HeaderSerializer(ClosedSerializer):
 
     currency = serializers.CharField(max_length=3, help_text="ISO 4217")
     time_zone = serializers.CharField(max_length=64, help_text="IANA name")
-    from_at = serializers.CharField()
-    to_at = serializers.CharField(required=False, allow_null=True)
+    from_at = serializers.CharField(help_text="RFC 3339, or local time such as 2026-12-01T00:00")
+    to_at = serializers.CharField(required=False, allow_null=True, help_text="left out: without an end")
     price_book = serializers.UUIDField(required=False, allow_null=True)
     period_kind = serializers.ChoiceField(choices=PeriodKind.choices, default=PeriodKind.CALENDAR_MONTH)
-    period_length_s = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**31 - 1)
+    period_length_s = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**31 - 1, help_text="seconds, of `fixed_length` alone"
+    )
     collection = serializers.ChoiceField(choices=Collection.choices, default=Collection.SEND_INVOICE)
-    due_days = serializers.IntegerField(default=14, min_value=0, max_value=365)
-    grace_hours = serializers.IntegerField(default=48, min_value=0, max_value=8760)
+    due_days = serializers.IntegerField(default=14, min_value=0, max_value=365, help_text="from its issue on")
+    grace_hours = serializers.IntegerField(
+        default=48, min_value=0, max_value=8760, help_text="from a period's end until it closes by itself"
+    )
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
     provider_reference = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
     tenant_reference = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
@@ -91,7 +126,7 @@ class StretchSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     from_at = serializers.DateTimeField()
     to_at = serializers.DateTimeField(allow_null=True)
-    wording = serializers.DictField(help_text=WORDING)
+    wording = WordingField()
 
 
 class TermSerializer(serializers.Serializer[Any]):

@@ -8,10 +8,10 @@ import pytest
 
 from billing.agreements.shapes import (
     AcceptSerializer,
-    ChangeSerializer,
     DraftSerializer,
     OfferSerializer,
     ProposalSerializer,
+    ProposedChangeSerializer,
 )
 
 DRAFT = {
@@ -121,7 +121,7 @@ def test_a_word_has_a_name_and_a_hash(given: dict[str, str], wrong: set[str]) ->
     ],
 )
 def test_a_change_is_described_as_it_is_read(changed: dict[str, Any], wrong: set[str]) -> None:
-    change = ChangeSerializer(data={**CHANGE, **changed})
+    change = ProposedChangeSerializer(data={**CHANGE, **changed})
     change.is_valid()
     assert set(change.errors) == wrong
 
