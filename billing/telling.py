@@ -211,7 +211,7 @@ def tell_audit(stated: TermFact, kind: str, *, at: datetime, settled_by: str | N
         "reported_share_amount": said["reported_share_amount"],
         "found_share_amount": said["found_share_amount"],
         "cost_amount": said["cost_amount"],
-        "answer_by": said["answer_by"],
+        "answer_by": instant_text(None if said["answer_by"] is None else datetime.fromisoformat(said["answer_by"])),
         "settled_by": settled_by,
     }
     _tell((contract.provider_id, contract.tenant_id), kind, stated.pk, at=at, body=body)

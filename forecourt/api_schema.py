@@ -10,6 +10,7 @@ from billing.agreements.wording_shapes import wording_shapes
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
 from tenants.api_keys import SCOPES
+from tenants.hooks.shapes import webhooks
 from tenants.problem_response import CONTENT_TYPE
 from tenants.rate_limits import UNCOUNTED
 
@@ -85,6 +86,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 def complete(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:  # noqa: ARG001  its signature
     """Add the problem document, the errors of every operation, and the address that is no DRF view."""
     result["components"]["schemas"] |= {"Problem": PROBLEM, **wording_shapes()}
+    result["webhooks"] = webhooks()
     result["paths"][BATCHES_PATH] = {"post": _batches()}
     result["paths"][ROTATE_PATH] = {"post": _signed("node_keys_create", "Put a node's new key in force", ROTATION)}
     result["paths"][REJOIN_PATH] = {"post": _signed("chain_rejoin", "Go on at the end of the chain", REJOINING)}

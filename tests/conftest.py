@@ -36,6 +36,7 @@ pytest_plugins = [
     "tests.plugins.standing_connection",
     "tests.plugins.long_first",
     "tests.plugins.few_messages",
+    "tests.plugins.told_shapes",
     "tests.plugins.forked_workers",
     "tests.plugins.asked_fixtures",
 ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from tenants.hook_models import WebhookDelivery, WebhookEndpoint, WebhookEvent
-from tenants.hooks.kinds import FIELDS, KINDS, wants
+from tenants.hooks.kinds import KINDS, wants
+from tenants.hooks.shapes import misnamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,7 +41,7 @@ def emit_to(
     """Tell several organizations of one event, each once, as `emit` does; one query where nobody listens."""
     assert transaction.get_connection().in_atomic_block, "an event is written where it happens"
     assert kind in KINDS, kind
-    assert body.keys() == set(FIELDS[kind].split()), (kind, sorted(body))
+    assert not (wrong := misnamed(kind, body)), (kind, wrong, body)
     endpoints = WebhookEndpoint.objects.filter(
         organization_id__in=set(organization_ids), disabled_at__isnull=True, removed_at__isnull=True
     ).order_by("pk")

@@ -208,6 +208,6 @@ def test_both_parties_programs_are_told_of_each_step_once(words: tuple[bool, ...
         "reported_share_amount": "30",
         "found_share_amount": "40.5",
         "cost_amount": "2.25",
-        "answer_by": claim.document["answer_by"],
+        "answer_by": claim.document["answer_by"].replace("+00:00", "Z"),
         "settled_by": None,
     }

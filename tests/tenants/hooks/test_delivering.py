@@ -16,6 +16,7 @@ from tenants.hooks.delivering import BACKOFF, LEASE, OF_ONE_ENDPOINT_MAX, claim,
 from tenants.hooks.emitting import emit, emit_to
 from tenants.hooks.kinds import FIELDS, KINDS, UnknownKind, checked_kinds, wants
 from tenants.hooks.outbound import Answer
+from tenants.hooks.shapes import SHAPES, Shape
 from tenants.hooks.signing import new_secret, signature
 from tenants.models import AuditEntry, Organization
 from tests.factories import make_organization
@@ -45,9 +46,14 @@ def make_endpoint(organization: Organization, *kinds: str, url: str = "https://h
     )
 
 
-def body_of(kind: str, **said: str) -> dict[str, str | None]:
+def body_of(kind: str, **said: str) -> dict[str, str | int | None]:
     """All that a body of a kind must hold, of which a test says only some."""
-    return {**dict.fromkeys(FIELDS[kind].split()), **said}
+    return {**{name: sample_of(SHAPES[name]) for name in FIELDS[kind].split()}, **said}
+
+
+def sample_of(shape: Shape) -> str | int | None:
+    by_format = {"uuid": str(SUBJECT), "date-time": "2026-04-01T12:00:00Z", "decimal": "1.00", "": "a word"}
+    return None if shape.null else 1 if shape.type == "integer" else by_format[shape.format]
 
 
 def happen(organization: Organization, *, subject_id: UUID = SUBJECT, kind: str = "invoice.paid") -> WebhookEvent:
