@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from django.db.models import Q
 from django.http import Http404
@@ -37,8 +38,6 @@ from tenants.models import Organization
 from tenants.shaped import valid
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from django.db.models import QuerySet
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
@@ -57,7 +56,7 @@ class PaymentsView(ListView):
         tags=["payments"],
         summary="List payments",
         parameters=[
-            OpenApiParameter("invoice", str, description="only of this invoice (number)"),
+            OpenApiParameter("invoice", str, description="only of this invoice, by its id or number"),
             SINCE,
             *PAGE_PARAMETERS,
         ],
@@ -68,8 +67,8 @@ class PaymentsView(ListView):
         asked = PaymentQuerySerializer(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         found = _payments(request)
-        if number := asked.validated_data.get("invoice"):
-            found = found.filter(invoice__number=number)
+        if named := asked.validated_data.get("invoice"):
+            found = found.filter(_of_invoice(named))
         paged = page_followed(request, found, ("-received_at", "-pk"), asked.validated_data.get("updated_since"))
         return list_answer(request, "payments", paged, PaymentSerializer, _payment)
 
@@ -270,6 +269,14 @@ class DifferenceSettleView(APIView):
             now=timezone.now(),  # noqa: TID251  an entry point
         )
         return Response(_difference(settled))
+
+
+def _of_invoice(named: str) -> Q:
+    """Return what chooses payments of an invoice that is named by its id or its number."""
+    try:
+        return Q(invoice=UUID(named))
+    except ValueError:
+        return Q(invoice__number=named)
 
 
 def _payments(request: Request) -> QuerySet[Payment]:

@@ -88,6 +88,7 @@ class UsageView(ListView):
     """Usage of the organization: as tenant, as provider, on its nodes."""
 
     required_scopes = {"GET": "usage:read"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_list",

@@ -79,6 +79,7 @@ class GapsView(ListView):
     """What could not be metered."""
 
     required_scopes = {"GET": "usage:read"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_gaps_list",
@@ -105,6 +106,7 @@ class ResidualsView(ListView):
     """Engine against gateway."""
 
     required_scopes = {"GET": "usage:read"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_residuals_list",
@@ -134,6 +136,7 @@ class CompletenessView(ListView):
     """Which nodes should have been read, and were."""
 
     required_scopes = {"GET": "usage:read"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_completeness_list",
@@ -156,6 +159,7 @@ class AlertsView(ListView):
     """Figures that do not fit."""
 
     required_scopes = {"GET": "usage:read"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_alerts_list",

@@ -50,6 +50,7 @@ class FindingsView(ListView):
     """What the checks of usage hours found."""
 
     required_scopes = {"GET": "usage:read"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_findings_list",
@@ -116,6 +117,7 @@ class SubstitutionsView(ListView):
     """Values that people put in the place of what was metered."""
 
     required_scopes = {"GET": "usage:read"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_substitutions_list",

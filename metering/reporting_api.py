@@ -56,6 +56,7 @@ class ReportersView(ListView):
     """Whose reports bill the deployments of the caller."""
 
     required_scopes = {"GET": "usage:read", "POST": "reporting:write"}
+    refuses_unknown = False
 
     @extend_schema(
         operation_id="usage_reporters_list",

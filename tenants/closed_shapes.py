@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+CHOICES_TOLD_MAX: Final = 40
 
 
 class ClosedSerializer(serializers.Serializer[Any]):
@@ -20,4 +23,19 @@ class ClosedSerializer(serializers.Serializer[Any]):
                 raise serializers.ValidationError(
                     {name: [f"There is no such field here; expected {known}."] for name in sorted(unknown)}
                 )
-        return super().to_internal_value(data)
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(self._with_choices(error.detail)) from error
+
+    def _with_choices(self, found: Any) -> Any:
+        """Return what is wrong by field, and of a word that is none of a field's choices, the choices."""
+        for name, wrong in found.items() if isinstance(found, dict) else ():
+            choices = getattr(self.fields.get(name), "choices", None)
+            if choices and len(choices) <= CHOICES_TOLD_MAX:
+                expected = f"Expected one of {', '.join(map(str, choices))}."
+                found[name] = [
+                    ErrorDetail(f"{each} {expected}", each.code) if each.code == "invalid_choice" else each
+                    for each in wrong
+                ]
+        return found

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LIMIT_MAX: Final = 500
 LIMIT_DEFAULT: Final = 100
+NAME_CHARS_MAX: Final = 100
+"""Of a parameter's name that is told back."""
 CURSOR_ERROR: Final = "This is no cursor of this list."
 
 ACCEPT_CSV: Final = OpenApiParameter("Accept", str, OpenApiParameter.HEADER, description="`text/csv` for a CSV file")
@@ -57,6 +59,37 @@ class ListView(APIView):
     """A list that can be read as JSON and as CSV."""
 
     renderer_classes: ClassVar[list[type[BaseRenderer]]] = [JSONRenderer, CsvRenderer]  # type: ignore[misc]  # DRF's is of an instance
+
+    refuses_unknown: ClassVar[bool] = True
+    """Whether a parameter that there is not is refused here; some lists tell of all that is wrong at once."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a parameter that the list does not have: a filter that is misspelt would leave nothing out, unseen."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "GET" and self.refuses_unknown:
+            names = _parameters_of(self)
+            expected = f"unknown; expected one of {', '.join(sorted(names))}"
+            if unknown := {name[:NAME_CHARS_MAX]: [expected] for name in request.query_params if name not in names}:
+                raise serializers.ValidationError(unknown)
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """Offer CSV of the list alone: what is made at the same address is answered as JSON."""
+        made, asked = super().get_renderers(), getattr(self, "request", None)
+        return made if asked is None or asked.method in ("GET", "HEAD") else made[:1]
+
+
+_DECLARED: Final[dict[type[ListView], frozenset[str]]] = {}
+"""What was found of each list: it follows from the code alone."""
+
+
+def _parameters_of(view: ListView) -> frozenset[str]:
+    """Return the names of the query's parameters that the document declares of a list."""
+    if type(view) not in _DECLARED:
+        schema = view.get.kwargs["schema"]()  # type: ignore[attr-defined]  # where `extend_schema` leaves it
+        schema.view, schema.method = view, "GET"
+        declared = schema.get_override_parameters()
+        _DECLARED[type(view)] = frozenset(one.name for one in declared if one.location == OpenApiParameter.QUERY)
+    return _DECLARED[type(view)]
 
 
 def list_responses(shape: type[serializers.Serializer[Any]]) -> dict[Any, Any]:

@@ -238,3 +238,7 @@ def refuses_what_is_wrong(client: Client, address: str, query: dict[str, str]) -
         answer = client.get(address, {**query, **wrong})
         assert answer.status_code == 400, (address, wrong)
         assert {one["field"] for one in answer.json()["errors"]} == set(wrong), (address, wrong)
+    # A filter that is misspelt would leave nothing out, unseen.
+    unknown = client.get(address, {**query, "colour": "red"})
+    assert unknown.status_code == 400, address
+    assert "colour: unknown; expected one of " in unknown.json()["detail"], address

@@ -196,6 +196,16 @@ def untold(part: Any, place: str) -> Iterator[str]:
             yield from untold(each, f"{place}.{key}")
 
 
+def test_csv_is_an_answer_of_reads_alone(document: dict[str, Any]) -> None:
+    by_csv = {
+        method
+        for _, method, one in operations(document)
+        for answer in one["responses"].values()
+        if "text/csv" in answer.get("content", {})
+    }
+    assert by_csv == {"get"}
+
+
 def all_below(kind: type[Any]) -> Iterator[type[Any]]:
     for one in kind.__subclasses__():
         yield one

@@ -22,6 +22,7 @@ class Body(ClosedSerializer):
 
     code = serializers.CharField()
     parts = Part(many=True, required=False)
+    schedule = serializers.ChoiceField(["weekly", "daily"], required=False)
     state = serializers.CharField(read_only=True)
 
 
@@ -43,7 +44,7 @@ def test_what_was_read_before_may_be_sent_back_with_what_is_only_read() -> None:
 def test_each_unknown_field_is_named_with_what_is_expected() -> None:
     found = refused({"code": "A", "to_at": "2026-01-01", "Code": "B"})
     assert set(found) == {"Code", "to_at"}
-    assert found["to_at"] == ["There is no such field here; expected code, parts."]
+    assert found["to_at"] == ["There is no such field here; expected code, parts, schedule."]
 
 
 def test_one_within_an_object_of_a_list_is_named_where_it_stands() -> None:
@@ -53,3 +54,13 @@ def test_one_within_an_object_of_a_list_is_named_where_it_stands() -> None:
 
 def test_what_is_no_object_is_refused_as_ever() -> None:
     assert set(refused(["code"])) == {"non_field_errors"}
+
+
+def test_of_a_word_that_is_none_of_the_choices_the_choices_are_told() -> None:
+    (wrong,) = refused({"code": "A", "schedule": "manual"})["schedule"]
+    assert (str(wrong), wrong.code) == (
+        '"manual" is not a valid choice. Expected one of weekly, daily.',
+        "invalid_choice",
+    )
+    (missing,) = refused({"schedule": "daily"})["code"]
+    assert missing.code == "required"

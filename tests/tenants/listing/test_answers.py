@@ -193,3 +193,11 @@ def test_the_form_is_what_accept_asks_for_most(accept: str, csv: bool) -> None:
 
 def test_the_document_is_told_of_both_forms() -> None:
     assert set(list_responses(NumberedPageSerializer)) == {(200, "application/json"), (200, "text/csv")}
+
+
+def test_csv_is_offered_of_the_list_alone() -> None:
+    view = ListView()
+    assert [one.format for one in view.get_renderers()] == ["json", "csv"]
+    for method, forms in (("GET", ["json", "csv"]), ("HEAD", ["json", "csv"]), ("POST", ["json"])):
+        view.request = Request(APIRequestFactory().generic(method, "/api/v1/x"))
+        assert [one.format for one in view.get_renderers()] == forms, method
