@@ -9,4 +9,4 @@ def pytest_collection_finish() -> None:
     """Compare values where only names are; the module is not imported before settings are there."""
     from tenants.hooks import emitting
 
-    emitting.misnamed = shapes.misfits
+    emitting.wrong_fields = shapes.misfits

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
 import msgspec
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from billing.agreements.wording_shapes import REFS, wording_shapes
 from billing.rating.kinds import KINDS, read_any_wording
@@ -30,8 +30,7 @@ WRONG: tuple[dict[str, Any], ...] = (
 
 def accepts(document: dict[str, Any]) -> bool:
     whole = {"$ref": f"{REFS}Wording", "components": {"schemas": wording_shapes()}}
-    found: bool = jsonschema.Draft202012Validator(whole).is_valid(document)
-    return found
+    return Draft202012Validator(whole).is_valid(document)
 
 
 @pytest.mark.parametrize("document", EXAMPLES)
