@@ -16,6 +16,7 @@ from django.db.models import DecimalField, ExpressionWrapper, F, Max, Q, Sum
 from django.db.models.functions import Cast
 
 from clusters.models import Accelerator, AcceleratorHealth, Node
+from clusters.own_floor import own_floor
 from metering.card_models import AcceleratorEvent, AcceleratorHour
 from metering.models import Meter, UsageHour, Witness
 
@@ -102,6 +103,11 @@ def fell_below_usual(now: Work, before: Work) -> tuple[Decimal, Decimal] | None:
 
 def troubled_cards(*, provider: Organization, now: datetime) -> tuple[CardTrouble, ...]:
     """Return a provider's cards in service that somebody should look at, the severe first; five queries."""
+    with own_floor(provider):
+        return _troubled_cards(provider, now)
+
+
+def _troubled_cards(provider: Organization, now: datetime) -> tuple[CardTrouble, ...]:
     cards = Accelerator.objects.filter(node__cluster__provider=provider, retired_at__isnull=True)
     events, throttled = _events(provider, now), _throttled(provider, now)
     bad = (
@@ -125,6 +131,11 @@ def troubled_cards(*, provider: Organization, now: datetime) -> tuple[CardTroubl
 
 def slowed_nodes(*, provider: Organization, now: datetime) -> tuple[Slowed, ...]:
     """Return a provider's nodes that make clearly fewer tokens for the same work than a week ago; five queries."""
+    with own_floor(provider):
+        return _slowed_nodes(provider, now)
+
+
+def _slowed_nodes(provider: Organization, now: datetime) -> tuple[Slowed, ...]:
     to_at = now.replace(minute=0, second=0, microsecond=0)
     spans = ((to_at - GAUGES_SINCE, to_at), (to_at - BEFORE - GAUGES_SINCE, to_at - BEFORE))
     made = [_tokens(provider, *span) for span in spans]

@@ -10,6 +10,7 @@ from django.db.models import Count, Q, Sum
 from metering.adjustment_models import Substitution, SubstitutionState
 from metering.models import UsageHour
 from metering.queries import BILLED
+from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_values
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class SubstitutionRow:
     decided_at: datetime | None
 
 
+OF_BOTH: Final = "each names the reader as its provider or its tenant, and what was used or served as its own"
 _ORDER: Final = ("-from_at", "-proposed_at", "id")
 _COLUMNS: Final = (
     "id",
@@ -83,7 +85,8 @@ def substitutions_for(
     """Return the substitutions of a window, newest first: all of a provider, and of a tenant what was approved."""
     found = _substitutions(organization).filter(from_at__gte=from_at, from_at__lt=to_at, state__in=states)
     rows = found.order_by(*_ORDER).values_list(*_COLUMNS)
-    return [SubstitutionRow(*row) for row in rows[offset : offset + limit]]
+    with within_own(organization.pk, OF_BOTH):
+        return [SubstitutionRow(*row) for row in rows[offset : offset + limit]]
 
 
 def substitution_page(
@@ -91,14 +94,16 @@ def substitution_page(
 ) -> Paged[SubstitutionRow]:
     """Return a page of what `substitutions_for` returns; one query. Raises WrongCursor."""
     found = _substitutions(organization).filter(from_at__gte=from_at, from_at__lt=to_at)
-    paged = page_values(found, page, _ORDER, _COLUMNS)
+    with within_own(organization.pk, OF_BOTH):
+        paged = page_values(found, page, _ORDER, _COLUMNS)
     return Paged([SubstitutionRow(*row) for row in paged.rows], paged.next_cursor)
 
 
 def count_substitutions(*, organization: Organization, from_at: datetime, to_at: datetime) -> dict[str, int]:
     """Count what `substitutions_for` lists, by state."""
     rows = _substitutions(organization).filter(from_at__gte=from_at, from_at__lt=to_at).values_list("state")
-    return dict(rows.annotate(Count("id")).order_by("state"))
+    with within_own(organization.pk, OF_BOTH):
+        return dict(rows.annotate(Count("id")).order_by("state"))
 
 
 def standing_now(rows: Collection[SubstitutionRow]) -> dict[UUID, int]:

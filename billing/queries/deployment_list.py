@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from django.db.models import Prefetch, Q
 
 from clusters.models import Binding, Deployment, Endpoint
+from clusters.own_floor import own_floor
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,6 +57,11 @@ def bindings_of(one: Deployment) -> list[Binding]:
 
 def free_models(provider: Organization, now: datetime) -> list[ServedModel]:
     """Return what a provider's endpoints serve that no deployment has now or later, by cluster and node."""
+    with own_floor(provider):
+        return _free_models(provider, now)
+
+
+def _free_models(provider: Organization, now: datetime) -> list[ServedModel]:
     taken = set(
         Binding.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), endpoint__node__cluster__provider=provider)
         .order_by()
