@@ -88,11 +88,12 @@ def partners(key: str) -> Rule:
     """Rows of the reader's organization, and of those that it has to do with.
 
     Conditions are asked in this order, and a function only once a row comes to it. Nearly every row that is read is the
-    reader's own or of somebody under contract with it; to know who else a large provider has to do with takes joining
-    all its cards, forty times as long.
+    reader's own or of somebody under contract with it, and nearly every other the operator's; to know who else a large
+    provider has to do with takes joining all its cards, forty times as long as its contracts take.
     """
     column = f"{key}_id" if key else "id"
-    return Rule((f"{column} = {{me}}",)) | within("app_contracted", column) | within("app_partners", column)
+    asked = ("app_contracted", "app_on_record", "app_partners")
+    return Rule((f"{column} = {{me}}", *(f"{column} IN (SELECT {each}())" for each in asked)))
 
 
 def person(key: str) -> Rule:
@@ -128,7 +129,7 @@ FUNCTIONS: Final = {
     "app_contracted": """
         SELECT tenant_id FROM billing_contract WHERE provider_id = {me}
         UNION ALL SELECT provider_id FROM billing_contract WHERE tenant_id = {me}""",
-    "app_partners": """
+    "app_on_record": """
         SELECT {me}
         UNION SELECT id FROM tenants_organization WHERE is_operator AND {me} IS NOT NULL
         UNION SELECT id FROM tenants_organization WHERE introduced_by_id = {me}
@@ -142,7 +143,9 @@ FUNCTIONS: Final = {
             JOIN clusters_deployment deployment ON deployment.id = reporter.deployment_id
             WHERE deployment.tenant_id = {me} OR deployment.provider_id = {me}
         UNION SELECT tenant_id FROM metering_subjectalias WHERE reporter_id = {me}
-        UNION SELECT reporter_id FROM metering_subjectalias WHERE tenant_id = {me}
+        UNION SELECT reporter_id FROM metering_subjectalias WHERE tenant_id = {me}""",
+    "app_partners": """
+        SELECT app_on_record()
         UNION SELECT allocation.tenant_id FROM clusters_allocation allocation
             JOIN clusters_slice slice ON slice.id = allocation.slice_id
             JOIN clusters_accelerator accelerator ON accelerator.id = slice.accelerator_id

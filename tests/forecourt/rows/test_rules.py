@@ -35,13 +35,15 @@ def test_all_partners_are_asked_for_after_the_reader_and_those_under_contract(ke
     assert partners(key).conditions == (
         f"{column} = {{me}}",
         f"{column} IN (SELECT app_contracted())",
+        f"{column} IN (SELECT app_on_record())",
         f"{column} IN (SELECT app_partners())",
     )
 
 
 def test_those_under_contract_are_partners_too() -> None:
     for side in FUNCTIONS["app_contracted"].split("UNION ALL"):
-        assert f"UNION {side.strip()}" in FUNCTIONS["app_partners"]
+        assert f"UNION {side.strip()}" in FUNCTIONS["app_on_record"]
+    assert "SELECT app_on_record()" in FUNCTIONS["app_partners"]
 
 
 def test_people_are_seen_by_themselves_and_while_nobody_is_known() -> None:
