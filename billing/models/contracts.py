@@ -122,7 +122,7 @@ class BillingPeriod(models.Model):
     """Half-open instants `[from_at, to_at)` of a contract, computed once and stored; periods never overlap."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="periods")
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="periods", db_index=False)
     from_at = models.DateTimeField()
     to_at = models.DateTimeField()
     whole_seconds = models.PositiveIntegerField(
@@ -166,7 +166,12 @@ class BillingPeriod(models.Model):
                 ],
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["state", "to_at"], name="billing_period_due")]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "to_at"], name="billing_period_due"),
+            # With the id, so that the database looks a contract's periods up in it and not in that of `periods_apart`,
+            # which it holds to be as cheap and which takes up to a hundred times as long.
+            models.Index(fields=["contract"], include=["id"], name="billing_period_of_contract"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.contract_id} {self.from_at:%F}"

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.charging import charge_period, ensure_periods
+from billing.models import BillingPeriod
 from billing.queries.lease_list import lease_of, lease_rows, quote_of, quotes_of
 from billing.queries.lease_places import lease_sums
 from billing.queries.leases import lease_detail
@@ -162,3 +163,14 @@ def test_an_exchanged_card_is_counted_once_and_list_page_and_sums_say_the_same(w
         assert detail is not None
         assert (row.slices, row.share_permille, detail.share_permille, len(detail.parts)) == (2, 2000, 2000, 2)
         assert lease_sums(world.tenant, at, party="tenant").held_permille == (2000 if at < end else 0)
+
+
+def test_a_contracts_periods_are_found_in_an_index_that_knows_their_ids() -> None:
+    """Without one the database looks up what is booked for each lease in the index that keeps periods apart."""
+    with connection.cursor() as cursor:
+        # In a table of few rows any index costs the same.
+        cursor.execute("ALTER TABLE billing_billingperiod DROP CONSTRAINT billing_periods_apart")
+        cursor.execute("ALTER TABLE billing_billingperiod DROP CONSTRAINT billing_period_once")
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    found = BillingPeriod.objects.filter(contract=UUID(int=1)).values("pk").explain()
+    assert "Index Only Scan using billing_period_of_contract" in found
