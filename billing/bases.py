@@ -25,6 +25,7 @@ from billing.rating.rated import TermKind
 from billing.session_measured import session_facts
 from billing.share_measured import measured_facts
 from billing.stated_facts import by_contract, carried_facts, stated_facts
+from billing.summed_days import Summed, summed_of
 from billing.terms import terms_of
 from billing.usage_groups import Stretches, day_of, zones_of
 from billing.usage_reading import Series, series_of, used_of
@@ -145,32 +146,48 @@ def _read(
         spans = usage_spans(every, terms)
         zones = [*(how.zone for _ in windows), *(None for _ in beside)]
         bases = _bases(every, terms, versions, spans, zones)
-        first = len(windows)
-        mine = [span for span in spans if span.window < first]
-        shown = _with_usage(bases[:first], windows, terms, mine, how) if windows else []
-        if not beside:
-            return shown
-        rest = [replace(span, window=span.window - first) for span in spans if span.window >= first]
-        apart = how._replace(zone=None, grain=Grain.DAY, told=())
-        return [*shown, *_with_usage(bases[first:], beside, terms, rest, apart)]
+        apart, first = how._replace(zone=None, grain=Grain.DAY, told=()), len(windows)
+        of_beside = [replace(span, window=span.window - first) for span in spans if span.window >= first]
+        groups = [
+            _Group(bases[:first], windows, [span for span in spans if span.window < first], how),
+            _Group(bases[first:], beside, of_beside, apart),
+        ]
+        # What is summed is the same of all; where neither reads it, it is not asked for.
+        summed = summed_of(spans) if any(_of_days(group) for group in groups if group.windows) else None
+        return [one for group in groups if group.windows for one in _with_usage(group, terms, summed)]
 
 
-def _with_usage(
-    bases: Sequence[PeriodBasis], windows: Sequence[Window], terms: Sequence[Term], spans: Sequence[Span], how: _How
-) -> list[Shown]:
+class _Group(NamedTuple):
+    """Windows whose usage is read in one way, which no other group's cuts; spans have the windows' numbers in it."""
+
+    bases: Sequence[PeriodBasis]
+    windows: Sequence[Window]
+    spans: Sequence[Span]
+    how: _How
+
+
+def _of_days(group: _Group) -> bool:
+    """Whether days that are summed are read as such."""
+    how = group.how
+    # Who called is told apart in each stretch as a whole: a day is one, and read in one piece.
+    whole = how.grain is Grain.DAY if how.told else how.grain is not Grain.HOUR
+    return how.summed and whole and _is_utc(group.windows, how.zone)
+
+
+def _with_usage(group: _Group, terms: Sequence[Term], summed: Summed | None) -> list[Shown]:
+    """Return the bases of a group with what was used."""
+    bases, windows, spans, how = group
     versions = [basis.versions for basis in bases]
     changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
     zone = Value(how.zone) if how.zone else zones_of(windows, spans)
     stretches = _stretches(spans, changes, zone, how.grain, _by_day(terms))
-    # Who called is told apart in each stretch as a whole: a day is one, and read in one piece.
-    whole = how.grain is Grain.DAY if how.told else how.grain is not Grain.HOUR
-    of_days = how.summed and whole and _is_utc(windows, how.zone)
+    known = summed if _of_days(group) else None
     flat = [flat_refs(basis) if how.flat else frozenset() for basis in bases]
     refs = {term.id: term.ref for term in terms}
     apart = [span for span in spans if refs[span.term_id] in flat[span.window]]
     rest = [span for span in spans if refs[span.term_id] not in flat[span.window]] if apart else spans
-    series = series_of(apart, stretches, told=how.told, of_days=of_days)
-    usage = used_of(rest, stretches, told=how.told, of_days=of_days)
+    series = series_of(apart, stretches, told=how.told, summed=known)
+    usage = used_of(rest, stretches, told=how.told, summed=known)
     by_ref = {(window, refs[term_id]): tuple(used) for (window, term_id), used in usage.items() if used}
     return [
         Shown(

@@ -1,7 +1,7 @@
 """Which usage of spans is read as sums of days and which by the hour, so that both come to the same."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
@@ -11,29 +11,42 @@ from metering.day_models import UsageDayChange, UsageDaysSummed
 DAY = timedelta(days=1)
 
 
-def in_days(spans: Sequence[Span], cuts: Iterable[datetime]) -> tuple[list[Span], list[Span]]:
-    """Return the parts of spans that are read by the hour, and those that are whole days with sums; two queries.
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """Up to which day usage is summed, and of which deployments and days hours were written since; None: no day is."""
+
+    last: date | None
+    changed: Collection[tuple[UUID, date]] = frozenset()
+
+
+def summed_of(spans: Sequence[Span]) -> Summed:
+    """Return what of spans is summed; two queries."""
+    last = UsageDaysSummed.objects.values_list("day", flat=True).first() if spans else None
+    if last is None or min(span.from_at for span in spans) >= _start(last + DAY):
+        return Summed(last)
+    changes = UsageDayChange.objects.filter(
+        deployment_id__in={span.deployment_id for span in spans},
+        day__gte=min(span.from_at for span in spans).astimezone(UTC).date(),
+        day__lte=last,
+    )
+    return Summed(last, set(changes.values_list("deployment_id", "day").distinct()))
+
+
+def in_days(spans: Sequence[Span], cuts: Iterable[datetime], summed: Summed) -> tuple[list[Span], list[Span]]:
+    """Return the parts of spans that are read by the hour, and those that are whole days with sums.
 
     `cuts` are instants at which usage is told apart. A day that one lies in, that was written to since it was summed,
     or that a span holds a part of is read by the hour.
     """
-    last = UsageDaysSummed.objects.values_list("day", flat=True).first()
-    if last is None or not spans:
+    if summed.last is None or not spans:
         return list(spans), []
-    end = min(max(span.to_at for span in spans), _start(last + DAY))
-    begin = min(span.from_at for span in spans)
-    if begin >= end:
-        return list(spans), []
+    end = min(max(span.to_at for span in spans), _start(summed.last + DAY))
     broken = {cut.astimezone(UTC).date() for cut in cuts if cut.astimezone(UTC).time() != time.min}
-    changes = UsageDayChange.objects.filter(
-        deployment_id__in={span.deployment_id for span in spans}, day__gte=begin.astimezone(UTC).date(), day__lte=last
-    )
-    changed = set(changes.values_list("deployment_id", "day").distinct())
     by_hour: list[Span] = []
     by_day: list[Span] = []
     for span in spans:
         at = span.from_at
-        for start, stop in _runs(span, end, broken, changed):
+        for start, stop in _runs(span, end, broken, summed.changed):
             by_day.append(replace(span, from_at=start, to_at=stop))
             if at < start:
                 by_hour.append(replace(span, from_at=at, to_at=start))

@@ -9,18 +9,18 @@ from uuid import UUID
 import msgspec
 
 from billing.rating.inputs import Used
-from billing.summed_days import in_days
+from billing.summed_days import Summed, in_days
 from billing.usage_groups import Callers, Group, Stretches, callers_of, days_of, grouped, hours_of, told_apart
 from billing.usage_spans import Span, billed_days, billed_usage, by_deployment
 from metering.models import Witness
 
 
 def used_of(
-    spans: Sequence[Span], stretches: Stretches, *, told: Collection[int] = (), of_days: bool = False
+    spans: Sequence[Span], stretches: Stretches, *, told: Collection[int] = (), summed: Summed | None = None
 ) -> Mapping[tuple[int, UUID], list[Used]]:
     """Return what bills of spans, by the window's number and the term's id.
 
-    In the windows `told` it is told apart by caller. `of_days` reads what is summed by day as such.
+    In the windows `told` it is told apart by caller. What is `summed` by day is read as such.
     """
     found: dict[tuple[int, UUID], list[Used]] = defaultdict(list)
     if not spans:
@@ -30,7 +30,7 @@ def used_of(
         return _by_hour(spans, of_deployment)
     callers = callers_of([span for span in spans if span.window in told], stretches) if told else {}
     # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
-    by_hour, by_day = in_days(spans, stretches.edges) if of_days else (spans, ())
+    by_hour, by_day = in_days(spans, stretches.edges, summed) if summed else (spans, ())
     rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
     more = grouped(billed_days(by_day), stretches) if by_day else ()
     # Groups of a deployment follow each other; to look one up by its id, or to write that out, is dear.
@@ -72,7 +72,7 @@ class Series(msgspec.Struct, frozen=True):
 
 
 def series_of(
-    spans: Sequence[Span], stretches: Stretches, *, told: Collection[int] = (), of_days: bool = False
+    spans: Sequence[Span], stretches: Stretches, *, told: Collection[int] = (), summed: Summed | None = None
 ) -> Mapping[tuple[int, UUID], list[Series]]:
     """Return what `used_of` does as series: what counts have in common is read once and not with each of them.
 
@@ -82,7 +82,7 @@ def series_of(
     if not spans:
         return found
     callers = callers_of([span for span in spans if span.window in told], stretches) if told else {}
-    by_hour, by_day = in_days(spans, stretches.edges) if of_days else (spans, ())
+    by_hour, by_day = in_days(spans, stretches.edges, summed) if summed else (spans, ())
     rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
     groups = ((group.about, [(group.start, group.end, group.stretch, group.count)]) for group in rows)
     days = days_of(billed_days(by_day), stretches) if by_day else ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from billing.bases import Grain, Shown, read_bases, read_shown
 from billing.basis import PeriodBasis, days_together, rate
 from billing.flat_shares import FlatLine, flat_lines
 from billing.models import Contract
-from billing.queries.usage_windows import begins_inside, contracts_within, counts_by_period, windows_of
+from billing.queries.usage_windows import begins_inside, contracts_within, counts_by_period, touches, windows_of
 from billing.rating.by_day import Slot, day_in, divided
 from billing.rating.rated import Rated
 from billing.token_counts import TokenCounts
@@ -168,12 +169,13 @@ def rated_usage(
     windows `beside` are read with most of them too, and not rated.
     """
     party = {side.value: organization}
-    contracts = contracts_within(from_at, to_at, party, contract_id)
+    times = [(from_at, to_at), *([compared] if compared else [])]
+    every = contracts_within(min(since for since, _ in times), max(to for _, to in times), party, contract_id)
+    contracts, *others = ([one for one in every if touches(one, *time)] for time in times)
     currencies = tuple(sorted({contract.currency for contract in contracts}))
     chosen = currency or _latest_currency(contracts)
     windows = _windows(contracts, chosen, from_at, to_at)
-    others = contracts_within(*compared, party, contract_id) if compared else []
-    earlier = [each for one in others if one.currency == chosen for each in windows_of(one, *(compared or ()))]
+    earlier = [each for one in chain(*others) if one.currency == chosen for each in windows_of(one, *(compared or ()))]
     grain = Grain.PERIOD if whole else Grain.HOUR if by_hour else Grain.DAY
     read = [*windows, *earlier]
     told = range(len(read) if compared_by_day else len(windows)) if by_caller else ()

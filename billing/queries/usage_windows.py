@@ -38,6 +38,11 @@ def contracts_within(
     return list(found.order_by("from_at", "pk"))
 
 
+def touches(contract: Contract, from_at: datetime, to_at: datetime) -> bool:
+    """Whether a contract holds at some instant of a time."""
+    return contract.from_at < to_at and (contract.to_at is None or contract.to_at > from_at)
+
+
 def windows_of(contract: Contract, from_at: datetime, to_at: datetime) -> list[Window]:
     """Return `[from_at, to_at)` of a contract as parts of its billing periods, in order; the contract meets that time.
 

@@ -15,7 +15,7 @@ from billing.queries.drafts import draft_rows
 from billing.queries.usage import rated_usage
 from billing.queries.usage_sheet import Chosen, usage_sheet, usage_total
 from billing.queries.usage_windows import windows_of
-from billing.summed_days import in_days
+from billing.summed_days import in_days, summed_of
 from billing.usage_spans import Span
 from metering.day_models import UsageDay, UsageDayChange, UsageDaysSummed
 from metering.models import Quality
@@ -139,7 +139,7 @@ def test_parts_of_a_span_are_the_span_and_days_are_whole_and_sound(seed: int) ->
     UsageDayChange.objects.create(deployment_id=UUID(int=8), day=date(2026, 3, 1))
     cuts = [MARCH + random.randrange(480) * HOUR for _ in range(2)]
     one = span(MARCH + random.randrange(100) * HOUR, MARCH + random.randrange(101, 500) * HOUR)
-    by_hour, by_day = in_days([one], cuts)
+    by_hour, by_day = in_days([one], cuts, summed_of([one]))
     parts = sorted((part.from_at, part.to_at) for part in (*by_hour, *by_day))
     assert [end for _, end in parts] == [*(start for start, _ in parts[1:]), one.to_at]
     assert parts[0][0] == one.from_at
@@ -165,7 +165,7 @@ def test_parts_of_a_span_are_the_span_and_days_are_whole_and_sound(seed: int) ->
 @pytest.mark.django_db
 def test_without_sums_all_is_read_by_the_hour() -> None:
     one = span(MARCH, MARCH + 3 * DAY)
-    assert in_days([one], ()) == ([one], [])
+    assert in_days([one], (), summed_of([one])) == ([one], [])
     UsageDaysSummed.objects.create(day=date(2026, 2, 27))
-    assert in_days([one], ()) == ([one], [])
-    assert in_days([], ()) == ([], [])
+    assert in_days([one], (), summed_of([one])) == ([one], [])
+    assert in_days([], (), summed_of([])) == ([], [])

@@ -11,6 +11,7 @@ import pytest
 from django.db.models import Value
 
 from billing.queries.usage_windows import windows_of
+from billing.summed_days import summed_of
 from billing.usage_groups import Stretches, day_of
 from billing.usage_reading import Series, series_of, used_of
 from billing.usage_spans import usage_spans
@@ -56,7 +57,7 @@ def test_series_are_what_is_read_piece_by_piece(cast: Cast, seed: int) -> None:
             use_random(shared, random, 3)
             assert UsageDay.objects.exists()
         for told in ((), (1,), (0, 1)):
-            series = series_of(spans, stretches, told=told, of_days=is_summed)
+            series = series_of(spans, stretches, told=told, summed=summed_of(spans) if is_summed else None)
             pieces = [(about, [used for one in its for used in one.used()]) for about, its in series.items()]
             found = counts_of(pieces)
             assert found == counts_of(used_of(spans, stretches, told=told).items())

@@ -242,5 +242,4 @@ def test_the_time_compared_with_is_read_with_the_time_shown(cast: Cast) -> None:
             sheet = usage_sheet(cast.tenant, *shown, "UTC", chosen=chosen, compared=before)
         assert sheet.before == (then.total if then.rows else None) == (None if used is None else Decimal(used))
         assert sheet == replace(usage_sheet(cast.tenant, *shown, "UTC", chosen=chosen), before=sheet.before)
-        # One more asks for the contracts of that time.
-        assert len(together) == len(alone) + 1
+        assert len(together) == len(alone)
