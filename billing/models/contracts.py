@@ -170,7 +170,7 @@ class BillingPeriod(models.Model):
             models.Index(fields=["state", "to_at"], name="billing_period_due"),
             # With the id, so that the database looks a contract's periods up in it and not in that of `periods_apart`,
             # which it holds to be as cheap and which takes up to a hundred times as long.
-            models.Index(fields=["contract"], include=["id"], name="billing_period_of_contract"),
+            models.Index(fields=["contract", "to_at"], include=["id"], name="billing_period_by_end"),
         ]
 
     def __str__(self) -> str:
