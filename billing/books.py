@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from billing.banking import checks as banking
 from billing.collective import checks as collective
 from billing.corrections import checks as corrections
-from billing.proofs import adjustments, causes, invoices, ledger, sources, taxes
+from billing.proofs import adjustments, causes, fees, invoices, ledger, payments, sealed, sources, taxes
 from billing.proofs.proof import Checks, Proved
 from billing.proofs.unused import without_work
 from billing.reconciling import checks as reconciling
@@ -19,7 +19,10 @@ FINDINGS_MAX = 20
 CHECKS: Checks = {
     **ledger.CHECKS,
     **causes.CHECKS,
+    **payments.CHECKS,
+    **fees.CHECKS,
     **invoices.CHECKS,
+    **sealed.CHECKS,
     **adjustments.CHECKS,
     **taxes.CHECKS,
     **sources.CHECKS,

@@ -1,7 +1,7 @@
 """Checks of the books that corrections answer for."""
 
 from billing.models import BalanceAccount, CreditMovement, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
-from billing.proofs.proof import Checks, Proved, rows
+from billing.proofs.proof import Checks, Proved, half_a_unit, rows
 
 
 def _credit_notes_fit() -> Proved:
@@ -42,28 +42,79 @@ def _credit_notes_fit() -> Proved:
     ]
 
 
-def _credit_notes_are_booked() -> Proved:
-    """What a credit note gives back is off the receivable, and what was paid before is on the tenant's balance."""
-    wrong = rows(
+def _credit_notes_are_of_their_invoices() -> Proved:
+    """A credit note has its invoice's parties, currency and lines, and gives back of each line's tax the part that
+    belongs to what it gives back of the line."""
+    strange = rows(
         """
-        SELECT note.number, note.total, note.applied, -coalesce(sum(entry.amount) FILTER (
-            WHERE account.kind = 'tenant_receivable'), 0), coalesce(-sum(entry.amount) FILTER (
-            WHERE account.kind = 'tenant_balance'), 0)
-        FROM billing_creditnote note
-        LEFT JOIN billing_ledgerposting posting
-            ON posting.key IN ('credit_note:' || note.id, 'credit_note:' || note.id || ':balance')
-        LEFT JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
-        LEFT JOIN billing_ledgeraccount account ON account.id = entry.account_id
-        GROUP BY note.id
-        HAVING note.applied <> -coalesce(sum(entry.amount) FILTER (WHERE account.kind = 'tenant_receivable'), 0)
-            OR note.total - note.applied
-                <> coalesce(-sum(entry.amount) FILTER (WHERE account.kind = 'tenant_balance'), 0)
-        ORDER BY 1
+        SELECT note.number, invoice.number FROM billing_creditnote note
+        JOIN billing_invoice invoice ON invoice.id = note.invoice_id
+        LEFT JOIN billing_ledgerposting posting ON posting.key = 'credit_note:' || note.id
+        WHERE (note.issuer_id, note.tenant_id, note.currency)
+                <> (invoice.issuer_id, invoice.tenant_id, invoice.currency)
+            OR (posting.memo, posting.at) IS DISTINCT FROM
+                ('Credit note ' || note.number || ' for invoice ' || invoice.number, note.issued_at)
+            OR EXISTS (
+                SELECT FROM billing_creditnoteline credited JOIN billing_invoiceline line ON line.id = credited.line_id
+                WHERE credited.credit_note_id = note.id AND line.invoice_id <> note.invoice_id
+            ) ORDER BY 1
+        """
+    )
+    taxes = rows(
+        """
+        SELECT invoice.number, invoice.currency, line.position, sum(credited.tax),
+            coalesce(taxed.tax, 0) * sum(credited.amount) / line.amount
+        FROM billing_creditnoteline credited JOIN billing_invoiceline line ON line.id = credited.line_id
+        JOIN billing_invoice invoice ON invoice.id = line.invoice_id
+        LEFT JOIN billing_invoicelinetax taxed ON taxed.line_id = line.id
+        WHERE line.amount <> 0 GROUP BY invoice.id, line.id, taxed.tax ORDER BY 1, 3
         """
     )
     return CreditNote.objects.count(), [
-        f"{number}: {total} of which {applied} applied; {off} off the receivable, {kept} on the balance"
-        for number, total, applied, off, kept in wrong
+        *(f"{note}: it does not belong to invoice {invoice} as it says" for note, invoice in strange),
+        *(
+            f"{number} line {position}: {tax} of its tax credited, {round(exact, 6)} belongs to what was credited of it"
+            for number, currency, position, tax, exact in taxes
+            if abs(tax - exact) > half_a_unit(currency)
+        ),
+    ]
+
+
+def _credit_notes_are_booked() -> Proved:
+    """What a credit note gives back is off the receivable, fee and tax with it; what was paid is on the balance."""
+    wrong = rows(
+        """
+        WITH wanted AS (
+            SELECT 'credit_note:' || note.id AS key, side.kind, side.owner, note.currency, side.amount
+            FROM billing_creditnote note CROSS JOIN LATERAL (VALUES
+                ('tenant_receivable', note.tenant_id, -note.total),
+                ('provider_payable', note.issuer_id, note.subtotal - note.operator_fee),
+                ('operator_fee', '00000000-0000-0000-0000-000000000000'::uuid, note.operator_fee),
+                ('tax_payable', note.issuer_id, note.tax)
+            ) side (kind, owner, amount)
+            UNION ALL
+            SELECT 'credit_note:' || note.id || ':balance', side.kind, note.tenant_id, note.currency, side.amount
+            FROM billing_creditnote note CROSS JOIN LATERAL (VALUES
+                ('tenant_receivable', note.total - note.applied), ('tenant_balance', note.applied - note.total)
+            ) side (kind, amount)
+        ), booked AS (
+            SELECT posting.key, account.kind, account.currency, CASE WHEN owner.is_operator AND
+                account.kind = 'operator_fee' THEN '00000000-0000-0000-0000-000000000000'::uuid
+                ELSE account.organization_id END AS owner, sum(entry.amount) AS amount
+            FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+            JOIN billing_ledgeraccount account ON account.id = entry.account_id
+            JOIN tenants_organization owner ON owner.id = account.organization_id
+            WHERE posting.key LIKE 'credit_note:%%' GROUP BY 1, 2, 3, 4
+        )
+        SELECT coalesce(note.number, key), kind, coalesce(wanted.amount, 0),
+            coalesce(booked.amount, 0)
+        FROM wanted FULL JOIN booked USING (key, kind, owner, currency)
+        LEFT JOIN billing_creditnote note ON 'credit_note:' || note.id = key
+        WHERE coalesce(wanted.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
+        """
+    )
+    return CreditNote.objects.count(), [
+        f"{number}: {wanted} on {kind} by its row, {booked} booked" for number, kind, wanted, booked in wrong
     ]
 
 
@@ -79,20 +130,23 @@ def _numbers_are_gapless() -> Proved:
 
 
 def _balances_are_movements() -> Proved:
-    """What tenants' balances hold by their movements is what the ledger owes them; none is below zero."""
+    """Every movement of a balance is its posting's, in the book of the issuer that has the money; none is below 0."""
     differing = rows(
         """
         WITH moved AS (
-            SELECT account.tenant_id AS owner, account.currency, sum(movement.amount) AS amount
+            SELECT movement.key, account.tenant_id AS owner, account.issuer_id AS issuer, account.currency,
+                movement.amount
             FROM billing_balancemovement movement
-            JOIN billing_balanceaccount account ON account.id = movement.account_id GROUP BY 1, 2
+            JOIN billing_balanceaccount account ON account.id = movement.account_id
         ), booked AS (
-            SELECT account.organization_id AS owner, account.currency, -sum(entry.amount) AS amount
+            SELECT posting.key, account.organization_id AS owner, posting.provider_id AS issuer, account.currency,
+                -sum(entry.amount) AS amount
             FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
-            WHERE account.kind = 'tenant_balance' GROUP BY 1, 2
+            JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
+            WHERE account.kind = 'tenant_balance' GROUP BY 1, 2, 3, 4
         )
-        SELECT owner, currency, coalesce(moved.amount, 0), coalesce(booked.amount, 0)
-        FROM moved FULL JOIN booked USING (owner, currency)
+        SELECT key, currency, coalesce(moved.amount, 0), coalesce(booked.amount, 0)
+        FROM moved FULL JOIN booked USING (key, owner, issuer, currency)
         WHERE coalesce(moved.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
         """
     )
@@ -101,56 +155,73 @@ def _balances_are_movements() -> Proved:
     )
     return BalanceAccount.objects.count(), [
         *(
-            f"organization {owner}: {moved} {currency} by movements, {booked} booked"
-            for owner, currency, moved, booked in differing
+            f"{key}: {moved} {currency} moved on the balance, {booked} booked"
+            for key, currency, moved, booked in differing
         ),
         *(f"balance {account} stands at {amount}" for account, amount in below),
     ]
 
 
 def _write_offs_are_booked() -> Proved:
+    """Each write-off, and what was recovered of it, is booked for its invoice."""
     wrong = rows(
         """
         WITH written AS (
-            SELECT invoice.issuer_id AS owner, invoice.currency, sum(written.amount) AS amount
-            FROM billing_writeoff written JOIN billing_invoice invoice ON invoice.id = written.invoice_id GROUP BY 1, 2
+            SELECT 'write_off:' || gone.id AS key, invoice.issuer_id AS owner, invoice.currency, gone.amount,
+                'Invoice ' || invoice.number || ': '
+                || CASE WHEN gone.amount > 0 THEN 'written off' ELSE 'recovered' END AS memo, gone.at
+            FROM billing_writeoff gone JOIN billing_invoice invoice ON invoice.id = gone.invoice_id
         ), booked AS (
-            SELECT account.organization_id AS owner, account.currency, sum(entry.amount) AS amount
+            SELECT posting.key, account.organization_id AS owner, account.currency, posting.memo, posting.at,
+                sum(entry.amount) AS amount
             FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
-            WHERE account.kind = 'write_off' GROUP BY 1, 2
+            JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
+            WHERE account.kind = 'write_off' GROUP BY 1, 2, 3, 4, 5
         )
-        SELECT owner, currency, coalesce(written.amount, 0), coalesce(booked.amount, 0)
-        FROM written FULL JOIN booked USING (owner, currency)
-        WHERE coalesce(written.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
+        SELECT key, coalesce(written.memo, booked.memo), coalesce(written.amount, 0), coalesce(booked.amount, 0)
+        FROM written FULL JOIN booked USING (key, owner, currency)
+        WHERE coalesce(written.amount, 0) <> coalesce(booked.amount, 0)
+            OR (written.memo, written.at) IS DISTINCT FROM (booked.memo, booked.at) ORDER BY 1
         """
     )
     return WriteOff.objects.count(), [
-        f"organization {owner}: {written} {currency} written off, {booked} booked"
-        for owner, currency, written, booked in wrong
+        f"{key} ({memo}): {written} by its row, {booked} booked" for key, memo, written, booked in wrong
     ]
 
 
 def _refunds_in_transit() -> Proved:
-    """What refunds on their way come to is what their issuers' accounts hold for them."""
+    """Each refund on its way is what its issuer's account holds for it, and one that arrived left by its method."""
     wrong = rows(
         """
-        WITH going AS (
-            SELECT account.issuer_id AS owner, account.currency, sum(refund.amount) AS amount FROM billing_refund refund
-            JOIN billing_balanceaccount account ON account.id = refund.account_id
-            WHERE refund.state IN ('pending', 'sent') GROUP BY 1, 2
-        ), booked AS (
-            SELECT account.organization_id AS owner, account.currency, -sum(entry.amount) AS amount
+        WITH booked AS (
+            SELECT posting.cause_id, account.organization_id AS owner, account.currency,
+                -sum(entry.amount) FILTER (WHERE account.kind = 'refund_in_transit') AS going,
+                -sum(entry.amount) FILTER (WHERE account.kind = 'stripe_clearing') AS by_card,
+                -sum(entry.amount) FILTER (WHERE account.kind = 'bank_clearing') AS by_bank
             FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
-            WHERE account.kind = 'refund_in_transit' GROUP BY 1, 2
+            JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
+            WHERE account.kind = 'refund_in_transit'
+                OR (posting.key LIKE 'refund:%%' AND account.kind IN ('stripe_clearing', 'bank_clearing'))
+            GROUP BY 1, 2, 3
+        ), wanted AS (
+            SELECT refund.id, account.issuer_id AS owner, account.currency, refund.state, refund.amount,
+                CASE WHEN refund.state IN ('pending', 'sent') THEN refund.amount ELSE 0 END AS going,
+                CASE WHEN refund.state = 'done' AND refund.method = 'card' THEN refund.amount ELSE 0 END AS by_card,
+                CASE WHEN refund.state = 'done' AND refund.method <> 'card' THEN refund.amount ELSE 0 END AS by_bank
+            FROM billing_refund refund JOIN billing_balanceaccount account ON account.id = refund.account_id
         )
-        SELECT owner, currency, coalesce(going.amount, 0), coalesce(booked.amount, 0)
-        FROM going FULL JOIN booked USING (owner, currency)
-        WHERE coalesce(going.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
+        SELECT coalesce(wanted.id, booked.cause_id), coalesce(wanted.state, 'nowhere'), coalesce(wanted.amount, 0),
+            coalesce(booked.going, 0), coalesce(booked.by_card, 0) + coalesce(booked.by_bank, 0)
+        FROM wanted FULL JOIN booked ON booked.cause_id = wanted.id AND booked.owner = wanted.owner
+            AND booked.currency = wanted.currency
+        WHERE coalesce(wanted.going, 0) <> coalesce(booked.going, 0)
+            OR coalesce(wanted.by_card, 0) <> coalesce(booked.by_card, 0)
+            OR coalesce(wanted.by_bank, 0) <> coalesce(booked.by_bank, 0) ORDER BY 1
         """
     )
     return Refund.objects.count(), [
-        f"organization {owner}: {going} {currency} of refunds on their way, {booked} booked"
-        for owner, currency, going, booked in wrong
+        f"refund {refund} of {amount} is {state}: booked {going} as on its way and {gone} as gone"
+        for refund, state, amount, going, gone in wrong
     ]
 
 
@@ -219,6 +290,7 @@ def _debits_are_billed() -> Proved:
 
 CHECKS: Checks = {
     "credit notes are within their invoices": _credit_notes_fit,
+    "credit notes are of their invoices": _credit_notes_are_of_their_invoices,
     "credit notes are booked": _credit_notes_are_booked,
     "credit note numbers have no gap": _numbers_are_gapless,
     "balances of tenants are their movements": _balances_are_movements,

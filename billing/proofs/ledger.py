@@ -2,7 +2,7 @@
 
 from billing.checkpoints import wrong_checkpoints
 from billing.credit_grants import prepaid_against_ledger
-from billing.models import NEVER_A_PROVIDERS, LedgerPosting
+from billing.models import NEVER_A_PROVIDERS, LedgerEntry, LedgerPosting
 from billing.proofs.invoices import issued_count
 from billing.proofs.proof import Checks, Proved, rows
 
@@ -24,6 +24,21 @@ def _postings_balance() -> Proved:
 def _ledger_nets_to_zero() -> Proved:
     sums = rows("SELECT currency, sum(amount) FROM billing_ledgerentry GROUP BY currency ORDER BY 1")
     return len(sums), [f"{currency}: {amount}" for currency, amount in sums if amount]
+
+
+def _entries_have_their_currency() -> Proved:
+    """An entry is in the currency of its account: both say it, and sums are read by either."""
+    wrong = rows(
+        """
+        SELECT posting.key, account.kind, account.currency, entry.currency
+        FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
+        WHERE entry.currency <> account.currency ORDER BY 1, 2
+        """
+    )
+    return LedgerEntry.objects.count(), [
+        f"{key}: {found} on an account of {kind} in {expected}" for key, kind, expected, found in wrong
+    ]
 
 
 def _invoices_are_booked() -> Proved:
@@ -139,6 +154,7 @@ def _checkpoints_are_sums() -> Proved:
 CHECKS: Checks = {
     "every posting balances": _postings_balance,
     "the ledger nets to zero": _ledger_nets_to_zero,
+    "every entry is in the currency of its account": _entries_have_their_currency,
     "every posting stands in one provider's book": _postings_stand_in_a_book,
     "checkpoints are the sums of their entries": _checkpoints_are_sums,
     "invoices are booked as receivable": _invoices_are_booked,

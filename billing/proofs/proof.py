@@ -1,9 +1,12 @@
 """What a check of the books is, and how it reads rows."""
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+
+from billing.money import minor_digits
 
 Proved = tuple[int, Iterable[str]]
 """How many rows a check looked at, and where its invariant does not hold."""
@@ -18,3 +21,8 @@ def rows(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         cursor.execute(sql, parameters)
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
+
+
+def half_a_unit(currency: str) -> Decimal:
+    """Return by how much one rounding to a currency's minor unit may be off."""
+    return Decimal(1).scaleb(-minor_digits(currency)) / 2

@@ -40,9 +40,20 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "no slice has two holders": ("clusters_allocation",),
     "statements are the ledger of their providers": ("billing_providerstatement", "billing_statementsequence"),
     "statements are unchanged and add up": ("billing_providerstatement",),
-    "payouts are booked, once": ("billing_payout", "billing_ledgerposting WHERE cause = 'payout'"),
+    "payouts are booked, once": (
+        "billing_payout",
+        "billing_ledgerposting WHERE cause IN ('payout', 'payout_bank')",
+        "billing_payoutterms WHERE next_number > 1",
+    ),
+    "payments are booked as they came": (
+        "billing_payment",
+        "billing_ledgerposting WHERE cause IN ('payment', 'payment_reversal')",
+    ),
+    "papers are unchanged": ("billing_documentfile",),
+    "files of payouts are what they order": ("billing_payoutfile",),
+    "credit notes are of their invoices": ("billing_creditnote", "billing_creditnoteline"),
     "credit notes are within their invoices": ("billing_creditnote", "billing_creditnoteline"),
-    "credit notes are booked": ("billing_creditnote",),
+    "credit notes are booked": ("billing_creditnote", "billing_ledgerposting WHERE cause = 'credit_note'"),
     "credit note numbers have no gap": ("billing_creditnotesequence",),
     "balances of tenants are their movements": (
         "billing_balanceaccount",
@@ -52,7 +63,11 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "credit that left between closes says where it went": ("billing_creditmovement",),
     "debits are billed as they stand": ("billing_debit",),
     "write-offs are booked": ("billing_writeoff", _accounts("write_off")),
-    "refunds in transit are those on their way": ("billing_refund", _accounts("refund_in_transit")),
+    "refunds in transit are those on their way": (
+        "billing_refund",
+        _accounts("refund_in_transit"),
+        "billing_ledgerposting WHERE cause = 'refund'",
+    ),
     "collective invoices are their parts": ("billing_collective", "billing_collectivepart"),
     "numbers of collective invoices have no gap": ("billing_collectivesequence",),
     "bank movements are payments and what is unmatched": (

@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 from billing.canonical import digest
-from billing.models import Payout, ProviderStatement, StatementSequence
+from billing.models import Payout, PayoutFile, ProviderStatement, StatementSequence
 from billing.proofs.proof import Checks, Proved, rows
 from billing.statements.document import differences
 
@@ -96,18 +96,56 @@ _PAYOUTS = """
         FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
         JOIN billing_ledgeraccount account ON account.id = entry.account_id
         WHERE posting.cause = 'payout' GROUP BY 1
+    ), strange AS (
+        SELECT posting.cause_id AS payout_id, count(*) AS entries FROM billing_ledgerposting posting
+        JOIN billing_payout payout ON payout.id = posting.cause_id
+        JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'payout' AND (account.organization_id, account.currency, posting.provider_id)
+            IS DISTINCT FROM (payout.provider_id, payout.currency, payout.provider_id) GROUP BY 1
+    ), by_bank AS (
+        SELECT posting.cause_id AS payout_id, sum(entry.amount) AS amount FROM billing_ledgerposting posting
+        JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'payout_bank' AND account.kind = 'stripe_clearing' GROUP BY 1
     ), back AS (
         SELECT payout_id, sum(amount) AS amount FROM billing_payoutreversal GROUP BY 1
     )
     SELECT coalesce(payout.number, booked.payout_id::text), payout.state, payout.amount, coalesce(back.amount, 0),
-        coalesce(booked.payable, 0), coalesce(booked.in_transit, 0)
+        coalesce(booked.payable, 0), coalesce(booked.in_transit, 0), coalesce(strange.entries, 0)
     FROM billing_payout payout FULL JOIN booked ON booked.payout_id = payout.id
-    LEFT JOIN back ON back.payout_id = payout.id
+    LEFT JOIN back ON back.payout_id = payout.id LEFT JOIN strange ON strange.payout_id = payout.id
+    LEFT JOIN by_bank ON by_bank.payout_id = payout.id
     WHERE payout.id IS NULL
         OR coalesce(booked.payable, 0) <>
             CASE WHEN payout.state = 'failed' THEN 0 ELSE payout.amount - coalesce(back.amount, 0) END
         OR coalesce(booked.in_transit, 0) <> CASE WHEN payout.state = 'in_transit' THEN -payout.amount ELSE 0 END
-        OR (payout.state = 'reversed') <> (coalesce(back.amount, 0) = payout.amount)
+        OR (payout.state = 'reversed') <> (coalesce(back.amount, 0) = payout.amount) OR strange.entries > 0
+        OR coalesce(by_bank.amount, 0) <> CASE WHEN payout.method = 'bank' AND payout.state IN ('paid', 'reversed')
+            THEN payout.amount - coalesce(back.amount, 0) ELSE 0 END
+    ORDER BY 1
+"""
+_PAYOUT_NUMBERS = """
+    SELECT provider.slug, count(payout.id), terms.next_number FROM billing_payoutterms terms
+    JOIN tenants_organization provider ON provider.id = terms.provider_id
+    LEFT JOIN billing_payout payout ON payout.provider_id = terms.provider_id GROUP BY 1, terms.next_number
+    HAVING count(payout.id) <> terms.next_number - 1 OR coalesce(max(ltrim(payout.number, 'PO-')::bigint), 0)
+        <> count(payout.id) ORDER BY 1
+"""
+_PAYOUT_STATEMENTS = """
+    SELECT payout.number, statement.number FROM billing_payout payout
+    JOIN billing_providerstatement statement ON statement.id = payout.statement_id
+    WHERE (statement.provider_id, statement.currency) <> (payout.provider_id, payout.currency) ORDER BY 1
+"""
+_FILES = """
+    SELECT file.number, file.transfers, file.control_sum, count(payout.id), coalesce(sum(payout.amount), 0),
+        count(*) FILTER (WHERE payout.currency <> file.currency OR payout.method <> 'bank'),
+        encode(sha256(file.body), 'hex') <> file.sha256
+    FROM billing_payoutfile file LEFT JOIN billing_payoutfilepart part ON part.file_id = file.id
+    LEFT JOIN billing_payout payout ON payout.id = part.payout_id GROUP BY file.id
+    HAVING file.transfers <> count(payout.id) OR file.control_sum <> coalesce(sum(payout.amount), 0)
+        OR count(*) FILTER (WHERE payout.currency <> file.currency OR payout.method <> 'bank') > 0
+        OR encode(sha256(file.body), 'hex') <> file.sha256
     ORDER BY 1
 """
 
@@ -115,14 +153,28 @@ _PAYOUTS = """
 def payouts_are_booked() -> Proved:
     """What was paid out is off what providers are owed, once, and what is in transit is what is on its way."""
     wrong = [
-        f"{number}: {state} {amount}, {back} came back; booked {payable} as paid out and {in_transit} in transit"
-        for number, state, amount, back, payable, in_transit in rows(_PAYOUTS)
+        f"{number}: {state} {amount}, {back} came back; booked {payable} as paid out and {in_transit} in transit, "
+        f"{strangers} entries of others"
+        for number, state, amount, back, payable, in_transit, strangers in rows(_PAYOUTS)
     ]
+    wrong += [f"{slug}: {count} payouts below number {following}" for slug, count, following in rows(_PAYOUT_NUMBERS)]
+    wrong += [f"{number}: it is not of the parties of {statement}" for number, statement in rows(_PAYOUT_STATEMENTS)]
     return Payout.objects.count(), wrong
+
+
+def payout_files_are_payouts() -> Proved:
+    """A file for the bank is unchanged, and orders its payouts: as many, for as much, by bank in its currency."""
+    wrong = [
+        f"{number}: {transfers} transfers of {total}, its {count} payouts come to {amount}, {strange} do not belong"
+        f"{'; the file does not have its hash' if changed else ''}"
+        for number, transfers, total, count, amount, strange, changed in rows(_FILES)
+    ]
+    return PayoutFile.objects.count(), wrong
 
 
 CHECKS: Checks = {
     "statements are the ledger of their providers": statements_are_the_ledger,
     "statements are unchanged and add up": statements_are_unchanged,
     "payouts are booked, once": payouts_are_booked,
+    "files of payouts are what they order": payout_files_are_payouts,
 }

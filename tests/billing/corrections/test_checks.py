@@ -70,7 +70,7 @@ def test_a_credit_note_posted_twice_is_found(note: CreditNote) -> None:
 def test_a_balance_below_zero_is_found(note: CreditNote) -> None:
     around_the_guards("UPDATE billing_balancemovement SET amount = -1")
     (differing, below) = wrong_in_the_books()["balances of tenants are their movements"]
-    assert "-1.0000 USD by movements, 10.0000 booked" in differing
+    assert "-1.0000 USD moved on the balance, 10.0000 booked" in differing
     assert below.endswith("stands at -1.0000")
 
 

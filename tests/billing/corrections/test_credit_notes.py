@@ -15,6 +15,7 @@ from billing.dues import dues_of
 from billing.ledger import Entry, post
 from billing.models import (
     AccountKind,
+    Contract,
     CreditNote,
     CreditReason,
     Invoice,
@@ -47,6 +48,7 @@ def with_fee_and_tax() -> Invoice:
     provider, tenant = make_parties()
     operator = make_organization("the-operator", is_operator=True)
     draft = make_draft([Line("150.00"), Line("50.00")], provider=provider, tenant=tenant)
+    Contract.objects.filter(pk=draft.contract_id).update(operator_fee_percent=5)
     with transaction.atomic():
         rate = InvoiceTax.objects.create(
             invoice=draft,
