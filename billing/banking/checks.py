@@ -51,6 +51,50 @@ _STATES = """
 """
 
 
+_POSTINGS = """
+    WITH wanted AS (
+        SELECT 'bank_import:' || line.imported_id || ':' || line.currency || ':' || line.booked_on AS key,
+            'bank_unmatched' AS kind, account.provider_id AS owner, line.currency, -sum(line.amount) AS amount
+        FROM billing_bankline line JOIN billing_bankaccount account ON account.id = line.account_id
+        WHERE line.amount > 0 GROUP BY 1, 3, 4
+        UNION ALL
+        SELECT told.key, side.kind, side.owner, line.currency, told.sign * side.amount
+        FROM billing_bankmatch match JOIN billing_bankline line ON line.id = match.line_id
+        JOIN billing_bankaccount account ON account.id = line.account_id
+        LEFT JOIN billing_bankunmatch unmatch ON unmatch.match_id = match.id
+        CROSS JOIN LATERAL (VALUES
+            ('bank_match:' || match.id, 1),
+            (CASE WHEN unmatch.match_id IS NOT NULL THEN 'bank_match:' || match.id || ':undone' END, -1)
+        ) told (key, sign)
+        CROSS JOIN LATERAL (VALUES
+            ('bank_unmatched', account.provider_id, match.amount),
+            (CASE match.kind WHEN 'balance' THEN 'tenant_balance' ELSE 'bank_clearing' END,
+                CASE match.kind WHEN 'balance' THEN match.tenant_id ELSE account.provider_id END, -match.amount)
+        ) side (kind, owner, amount)
+        WHERE match.kind <> 'invoice' AND told.key IS NOT NULL
+    ), booked AS (
+        SELECT posting.key, account.kind, account.organization_id AS owner, account.currency,
+            sum(entry.amount) AS amount
+        FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.key LIKE 'bank_match:%%' OR posting.key LIKE 'bank_import:%%' AND account.kind = 'bank_unmatched'
+        GROUP BY 1, 2, 3, 4
+    )
+    SELECT key, kind, currency, coalesce(wanted.amount, 0), coalesce(booked.amount, 0)
+    FROM wanted FULL JOIN booked USING (key, kind, owner, currency)
+    WHERE coalesce(wanted.amount, 0) <> coalesce(booked.amount, 0) ORDER BY 1, 2
+"""
+_STRANGE = """
+    SELECT match.id, invoice.number FROM billing_bankmatch match JOIN billing_invoice invoice
+        ON invoice.id = match.invoice_id
+    JOIN billing_bankline line ON line.id = match.line_id
+    JOIN billing_bankaccount account ON account.id = line.account_id
+    WHERE (match.tenant_id, account.provider_id, line.currency)
+        <> (invoice.tenant_id, invoice.issuer_id, invoice.currency) ORDER BY 1
+"""
+_FILES = "SELECT id, name FROM billing_bankimport WHERE encode(sha256(document), 'hex') <> sha256 ORDER BY 1"
+
+
 def movements_are_payments_and_unmatched() -> Proved:
     """What came in is what it was matched to and what is unmatched; a match has its payment; states say the same."""
     wrong = [
@@ -65,6 +109,12 @@ def movements_are_payments_and_unmatched() -> Proved:
         f"movement {line} of {amount}: {matched} matched, and it is {state}"
         for line, state, amount, matched in rows(_STATES)
     ]
+    wrong += [
+        f"{key}: {wanted} {currency} on {kind} by its rows, {booked} booked"
+        for key, kind, currency, wanted, booked in rows(_POSTINGS)
+    ]
+    wrong += [f"match {match}: it is not of the parties of {number}" for match, number in rows(_STRANGE)]
+    wrong += [f"file {name or one}: it does not have its hash" for one, name in rows(_FILES)]
     return BankLine.objects.count(), wrong
 
 

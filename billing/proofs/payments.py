@@ -71,6 +71,21 @@ _STATES = """
         SELECT FROM billing_ledgerposting posting WHERE posting.key = 'invoice:' || invoice.id || ':voided'
     ) ORDER BY 1
 """
+_CHARGEBACKS = """
+    WITH moved AS (
+        SELECT dispute.dispute_id, sum(come.amount) AS amount, bool_or(come.payment_id = dispute.payment_id) AS own,
+            bool_and(come.currency = dispute.currency) AS alike
+        FROM billing_chargeback dispute JOIN (
+            SELECT taken.reference, taken.amount, taken.payment_id, payment.currency
+            FROM billing_paymentreversal taken JOIN billing_payment payment ON payment.id = taken.payment_id
+            UNION ALL
+            SELECT reference, -amount, id, currency FROM billing_payment WHERE method = 'stripe'
+        ) come ON split_part(come.reference, ':', 1) = dispute.dispute_id GROUP BY 1
+    )
+    SELECT dispute.dispute_id, dispute.withdrawn, moved.amount FROM billing_chargeback dispute
+    JOIN moved ON moved.dispute_id = dispute.dispute_id
+    WHERE moved.amount NOT BETWEEN 0 AND dispute.withdrawn OR moved.own IS NOT TRUE OR NOT moved.alike ORDER BY 1
+"""
 
 
 def _payments_are_booked() -> Proved:
@@ -82,6 +97,10 @@ def _payments_are_booked() -> Proved:
     wrong += [
         f"{key}: of invoice {number} at {at.isoformat()}, booked as {memo!r} at {booked_at and booked_at.isoformat()}"
         for key, number, at, memo, booked_at in rows(_STRANGE)
+    ]
+    wrong += [
+        f"chargeback {dispute}: {held} held back at Stripe, {taken} taken back of payments"
+        for dispute, held, taken in rows(_CHARGEBACKS)
     ]
     return Payment.objects.count(), wrong
 

@@ -80,7 +80,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
         "billing_ledgerposting WHERE cause = 'stripe'",
     ),
     "credit is bought within its rule": ("billing_topup WHERE rule_id IS NOT NULL",),
-    "bought credit is booked": ("billing_topup WHERE state = 'paid'",),
+    "bought credit is booked": ("billing_topup",),
+    "credit that moved is booked": ("billing_creditmovement",),
 }
 """The rows that a check looks at or could complain of, by its name: where there are none of them, it has no work.
 

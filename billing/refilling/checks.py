@@ -1,7 +1,7 @@
 """What must hold of purchases by rules, proved from stored rows."""
 
 from billing.models import TopUp
-from billing.proofs.proof import Checks, Proved, rows
+from billing.proofs.proof import Checks, Proved, half_a_unit, rows
 
 _BEYOND = """
     SELECT number, id, so_far, month_max_amount FROM (
@@ -25,10 +25,57 @@ _UNTOLD = """
     ORDER BY 1
 """
 _UNBOOKED = """
-    SELECT bought.id FROM billing_topup bought
-    WHERE bought.state = 'paid' AND NOT EXISTS (
-        SELECT FROM billing_ledgerposting posting WHERE posting.cause = 'top_up' AND posting.cause_id = bought.id
-    ) ORDER BY 1
+    WITH granted AS (
+        SELECT regexp_replace(posting.key, ':[0-9]+$', '') AS key, account.organization_id, account.currency,
+            -sum(entry.amount) AS amount
+        FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'credit_grant' AND account.kind = 'prepaid_credit' GROUP BY 1, 2, 3
+    ), taken AS (
+        SELECT posting.cause_id, account.organization_id, account.currency, sum(entry.amount) AS amount
+        FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'top_up' AND account.kind = 'stripe_clearing' GROUP BY 1, 2, 3
+    )
+    SELECT bought.id, bought.state, bought.amount, coalesce(taken.amount, 0), coalesce(granted.amount, 0)
+    FROM billing_topup bought JOIN billing_term term ON term.id = bought.term_id
+    JOIN billing_contract contract ON contract.id = term.contract_id
+    LEFT JOIN taken ON taken.cause_id = bought.id AND taken.organization_id = contract.provider_id
+        AND taken.currency = bought.currency
+    LEFT JOIN granted ON granted.organization_id = contract.tenant_id AND granted.currency = bought.currency
+        AND granted.key = 'credit_grant:' || bought.term_id || ':bank_clearing:topup-'
+            || right(replace(bought.id::text, '-', ''), 12)
+    WHERE coalesce(taken.amount, 0) <> CASE bought.state WHEN 'paid' THEN bought.amount ELSE 0 END
+        OR coalesce(granted.amount, 0) <> CASE bought.state WHEN 'paid' THEN bought.amount ELSE 0 END
+    ORDER BY 1
+"""
+_CREDIT_MOVED = """
+    WITH bought AS (
+        SELECT regexp_replace(posting.key, ':[0-9]+$', '') AS key
+        FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'credit_grant' AND account.kind = 'bank_clearing' GROUP BY 1 HAVING sum(entry.amount) > 0
+    ), booked AS (
+        SELECT posting.cause_id, account.organization_id, account.currency, sum(entry.amount) AS amount
+        FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'credit_moved' AND account.kind = 'prepaid_credit' GROUP BY 1, 2, 3
+    ), fees AS (
+        SELECT posting.cause_id, -sum(entry.amount) AS amount
+        FROM billing_ledgerposting posting JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE posting.cause = 'credit_moved' AND account.kind = 'operator_fee' GROUP BY 1
+    )
+    SELECT contract.number, contract.currency, moved.grant, moved.kind, moved.amount, coalesce(booked.amount, 0),
+        coalesce(fees.amount, 0), CASE WHEN moved.kind = 'drawn' AND bought.key IS NOT NULL
+            THEN moved.amount * contract.operator_fee_percent / 100 ELSE 0 END
+    FROM billing_creditmovement moved JOIN billing_term term ON term.id = moved.term_id
+    JOIN billing_contract contract ON contract.id = term.contract_id
+    LEFT JOIN booked ON booked.cause_id = moved.id AND booked.organization_id = contract.tenant_id
+        AND booked.currency = contract.currency
+    LEFT JOIN fees ON fees.cause_id = moved.id
+    LEFT JOIN bought ON bought.key = 'credit_grant:' || moved.term_id || ':bank_clearing:' || moved.grant
+    WHERE moved.kind <> 'returned' ORDER BY 1, 3
 """
 
 
@@ -42,12 +89,26 @@ def purchases_are_within_their_rules() -> Proved:
 
 
 def paid_credit_is_booked() -> Proved:
-    """Every top-up that was paid is in the books."""
-    wrong = [f"top-up {one} is paid and not booked" for (one,) in rows(_UNBOOKED)]
-    return TopUp.objects.filter(state="paid").count(), wrong
+    """Every top-up that was paid, and no other, is in the books at its amount, and a grant of its tenant's."""
+    wrong = [
+        f"top-up {one} of {amount} is {state}: {taken} booked as paid, {granted} as granted"
+        for one, state, amount, taken, granted in rows(_UNBOOKED)
+    ]
+    return TopUp.objects.count(), wrong
+
+
+def credit_that_moved_is_booked() -> Proved:
+    """Each movement of prepaid credit is booked at its amount, and of bought credit that was drawn the agreed fee."""
+    found = rows(_CREDIT_MOVED)
+    return len(found), [
+        f"{contract} {grant}: {amount} {kind}, {booked} booked; a fee of {round(due, 6)} is agreed, {fee} booked"
+        for contract, currency, grant, kind, amount, booked, fee, due in found
+        if amount != booked or abs(fee - due) > half_a_unit(currency)
+    ]
 
 
 CHECKS: Checks = {
     "credit is bought within its rule": purchases_are_within_their_rules,
     "bought credit is booked": paid_credit_is_booked,
+    "credit that moved is booked": credit_that_moved_is_booked,
 }

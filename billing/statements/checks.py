@@ -1,15 +1,21 @@
 """What must hold of statements, proved from stored rows."""
 
 import json
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
-from billing.canonical import digest
+from billing.canonical import canonical, digest
 from billing.models import Payout, PayoutFile, ProviderStatement, StatementSequence
 from billing.proofs.proof import Checks, Proved, rows
-from billing.statements.document import differences
+from billing.statements import gathering
+from billing.statements.document import MOVEMENTS, Statement, differences, make_document
 
 FIGURES = {"earned": "net", **{name: name for name in ("tax", "deposit", "received", "moved", "paid_out", "closing")}}
 """Columns of a statement, and what its document calls them."""
+
+ROWS = ("earned", *MOVEMENTS, "terms", "reconciliation")
+"""The parts of a document that are made of entries and what they are of."""
 
 _AGAINST_LEDGER = """
     WITH taken AS (
@@ -68,7 +74,8 @@ def statements_are_the_ledger() -> Proved:
 
 
 def statements_are_unchanged() -> Proved:
-    """A statement's document has its hash, is the sum of its own rows, and says what the statement says."""
+    """A statement's document has its hash, is the sum of its own rows, and says what the statement and its entries
+    say."""
     looked_at, wrong = 0, []
     for statement in ProviderStatement.objects.select_related("provider").order_by("pk").iterator(chunk_size=50):
         looked_at += 1
@@ -85,7 +92,43 @@ def statements_are_unchanged() -> Proved:
             for column, amount in said.items()
             if amount != getattr(statement, column)
         ]
+        wrong += [f"{name}: {part} are not those of its entries" for part in _parts_that_differ(statement, document)]
     return looked_at, wrong
+
+
+def _parts_that_differ(statement: ProviderStatement, document: Mapping[str, Any]) -> list[str]:
+    """Return the parts of a statement's document that its entries of the ledger and their invoices do not give.
+
+    Names of tenants are as they were then.
+    """
+    taken = gathering.stated_by(statement.pk)
+    services = gathering.services_of(taken)
+    invoice_ids = gathering.invoices_of(taken)
+    again = make_document(
+        Statement(
+            number=statement.number,
+            provider=statement.provider.name,
+            currency=statement.currency,
+            month=statement.month,
+            made_at=statement.made_at,
+            opening=statement.opening,
+            earned=gathering.earned_of(taken, services),
+            **gathering.moved_of(taken, services),
+            terms=gathering.terms_of(invoice_ids),
+            reconciliation=gathering.reconciled_of(invoice_ids),
+            missing=(),
+        )
+    )
+    found = [name for name in ROWS if _unnamed(document[name]) != _unnamed(again[name])]
+    head = document["statement"]
+    return found + [
+        name for name in ("number", "currency", "month", "made_at") if head[name] != again["statement"][name]
+    ]
+
+
+def _unnamed(parts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Tenants are told apart by their contracts; the order of what has the same name is that of the name."""
+    return sorted(({key: value for key, value in part.items() if key != "tenant"} for part in parts), key=canonical)
 
 
 _PAYOUTS = """

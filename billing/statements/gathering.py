@@ -121,21 +121,25 @@ def _booked(provider_id: UUID, currency: str) -> QuerySet[LedgerEntry]:
 
 def unstated(provider_id: UUID, currency: str) -> list[Taken]:
     """Return the postings about a provider that have entries which no statement took, in their order."""
-    rows = (
-        entries_of(provider_id, currency)
-        .filter(statement_entry__isnull=True)
-        .order_by("posting__at", "posting_id", "pk")
-        .values_list(
-            "posting_id",
-            "posting__key",
-            "posting__cause",
-            "posting__cause_id",
-            "posting__memo",
-            "posting__at",
-            "pk",
-            "account__kind",
-            "amount",
-        )
+    return _taken(entries_of(provider_id, currency).filter(statement_entry__isnull=True))
+
+
+def stated_by(statement_id: UUID) -> list[Taken]:
+    """Return the postings with the entries that a statement took, in their order."""
+    return _taken(LedgerEntry.objects.filter(statement_entry__statement=statement_id))
+
+
+def _taken(entries: QuerySet[LedgerEntry]) -> list[Taken]:
+    rows = entries.order_by("posting__at", "posting_id", "pk").values_list(
+        "posting_id",
+        "posting__key",
+        "posting__cause",
+        "posting__cause_id",
+        "posting__memo",
+        "posting__at",
+        "pk",
+        "account__kind",
+        "amount",
     )
     entries: dict[UUID, list[UUID]] = defaultdict(list)
     parts: dict[UUID, dict[str, Decimal]] = defaultdict(dict)

@@ -162,7 +162,7 @@ def test_sound_books_hold_and_every_check_looked_at_something() -> None:
         "credit that left between closes says where it went",
         "files of payouts are what they order",
         "papers are unchanged",
-        *REFILLING,
+        *(REFILLING.keys() - {"credit that moved is booked"}),
     }
     assert {check.name for check in checks if not check.looked_at} == unlooked
 

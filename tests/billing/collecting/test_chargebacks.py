@@ -9,6 +9,7 @@ from itertools import permutations
 
 import pytest
 
+from billing.books import CHECKS
 from billing.collecting.chargebacks import apply_dispute
 from billing.ledger import balance
 from billing.models import AccountKind, Chargeback, Invoice, InvoiceState, Payment, PaymentReversal, PaymentSource
@@ -16,6 +17,7 @@ from billing.payments import PaymentMethod, record_payment
 from billing.stripe_seen import StripeDispute
 from tenants.models import AuditEntry
 from tests.billing.issued import ISSUED_AT, make_issued
+from tests.billing.test_books import forge
 from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +133,13 @@ def test_every_change_is_in_the_issuers_audit_log_once(invoice: Invoice) -> None
         apply_dispute(seen=look, now=LATER)
     found = AuditEntry.objects.filter(action="chargeback.changed", organization_id=invoice.issuer_id)
     assert [(entry.after or {})["status"] for entry in found.order_by("pk")] == ["needs_response", "lost"]
+
+
+@pytest.mark.parametrize("statement", ["withdrawn = withdrawn - 1", "payment_id = NULL", "currency = 'EUR'"])
+def test_a_chargeback_that_took_otherwise_than_it_says_is_found(statement: str, invoice: Invoice) -> None:
+    apply_dispute(seen=dispute(), now=LATER)
+    check = CHECKS["payments are booked as they came"]
+    assert invoice
+    assert [*check()[1]] == []
+    forge(f"UPDATE billing_chargeback SET {statement}")
+    assert [*check()[1]] != []

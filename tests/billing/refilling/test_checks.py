@@ -41,7 +41,9 @@ def test_what_was_bought_within_its_rule_and_told_of_holds() -> None:
 def test_more_than_the_months_most_is_found(low_and_top_up: tuple[Low, TopUp]) -> None:
     _, top_up = low_and_top_up
     TopUp.objects.filter(pk=top_up.pk).update(amount=Decimal("120.01"))
-    assert [one.partition(": ")[2] for one in wrong()] == ["120.0100 this month, at most 120.0000"]
+    beyond, unbooked = wrong()
+    assert beyond.endswith(": 120.0100 this month, at most 120.0000")
+    assert unbooked.startswith(f"top-up {top_up.pk} of 120.0100 is paid: ")
 
 
 def test_a_purchase_by_a_rule_that_only_tells_is_found(low_and_top_up: tuple[Low, TopUp]) -> None:
@@ -78,5 +80,5 @@ def test_credit_that_is_paid_and_not_booked_is_found(low_and_top_up: tuple[Low, 
         created_at=NOW,
         next_look_at=NOW,
     )
-    assert wrong() == [f"top-up {lost.pk} is paid and not booked"]
+    assert wrong() == [f"top-up {lost.pk} of 5.0000 is paid: 0 booked as paid, 0 as granted"]
     assert LedgerPosting.objects.filter(cause="top_up").count() == 1

@@ -9,6 +9,7 @@ from itertools import permutations
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.books import CHECKS
 from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.collecting.chargebacks import apply_dispute
@@ -22,6 +23,7 @@ from billing.topups.charged_back import give_again, is_charged_back, top_up_of
 from tenants.models import AuditEntry
 from tests.billing.corrections.test_checks import around_the_guards
 from tests.billing.refilling.low import BUYS, BY
+from tests.billing.test_books import forge
 from tests.billing.test_credits import left, prepaid_world
 from tests.billing.topups.prepaid import bought, wrong_but_usage
 from tests.billing.world import APRIL, HOUR, MARCH, Shared, World
@@ -193,3 +195,27 @@ def test_credit_taken_beyond_its_chargeback_is_found(prepaid: Prepaid) -> None:
     apply_dispute(seen=told(), now=LATER)
     around_the_guards("UPDATE billing_chargeback SET amount = 99")
     assert wrong_but_usage() == ["credit that left between closes says where it went"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("UPDATE billing_topup SET amount = amount + 5", "bought credit is booked"),
+        ("UPDATE billing_topup SET state = 'expired'", "bought credit is booked"),
+        ("UPDATE billing_topup SET currency = 'EUR'", "bought credit is booked"),
+        (
+            "UPDATE billing_creditmovement SET amount = amount - CASE kind WHEN 'drawn' THEN 1 ELSE -1 END",
+            "credit that moved is booked",
+        ),
+    ],
+)
+def test_bought_credit_that_moved_otherwise_than_its_rows_say_is_found(
+    prepaid: Prepaid, statement: str, name: str
+) -> None:
+    world, _, _, _ = used(prepaid, 60)
+    ensure_periods(contract=world.contract, now=MARCH)
+    close_period(period_id=BillingPeriod.objects.order_by("from_at")[0].pk, now=APRIL + HOUR)
+    apply_dispute(seen=told(withdrawn=3_000), now=APRIL + 2 * HOUR)
+    assert wrong_but_usage() == []
+    forge(statement)
+    assert [*CHECKS[name]()[1]] != []
