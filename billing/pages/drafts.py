@@ -33,6 +33,7 @@ from billing.pages.draft_words import (
 )
 from billing.pages.invoice_words import period_words
 from billing.pages.periods import with_query
+from billing.pages.tax_words import tax_lines
 from billing.queries.draft_detail import DraftDetail, DraftState, draft_counts, draft_detail, draft_entries
 from billing.tax.retrying import TaxNotRetryable, retry_tax, tax_step
 from portal.figures import locale_for, money
@@ -272,6 +273,7 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "named": [each for each in waiting if not (accepts and each["gap"])],
         "gaps_url": reverse("provider-draft-gaps", args=[period_id]) if accepts else "",
         "tax": tax_notice(tax_step(period), locale),
+        "taxes": tax_lines(found.rates, entry.currency, locale),
         "tax_url": reverse("provider-draft-tax", args=[period_id]) if as_provider and _may_issue(request) else "",
         "close_url": reverse("provider-draft-close", args=[period_id]) if closes else "",
         "withheld": money(found.withheld_amount, entry.currency, locale=locale) if found.withheld_amount else "",

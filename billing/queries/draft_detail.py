@@ -14,6 +14,8 @@ from billing.basis import PeriodBasis, rate
 from billing.line_details import detail_of
 from billing.models import Adjustment, BillingPeriod, Charge, ContractState, Invoice, InvoiceLine, PeriodState
 from billing.money import exact_sum, from_minor, round_to_minor
+from billing.queries.draft_taxes import draft_rates
+from billing.queries.invoice_taxes import RateRow
 from billing.rating.inputs import facts_of
 from billing.rating.late import RULE_LATE, Adjusted
 from billing.rating.lines import InvoiceLine as RatedInvoiceLine
@@ -88,7 +90,10 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class DraftDetail:
-    """A draft with its lines; `withheld_amount` is owed of closed periods but came too late to be billed."""
+    """A draft with its lines; `withheld_amount` is owed of closed periods but came too late to be billed.
+
+    `rates` are the taxes of one that is ready, as its invoice would have them.
+    """
 
     entry: DraftEntry
     lines: tuple[DraftLine, ...]
@@ -96,6 +101,7 @@ class DraftDetail:
     ready_amount: Decimal | None
     ready_tax: Decimal | None
     approved_by: str
+    rates: tuple[RateRow, ...] = ()
 
 
 def draft_entries(
@@ -160,7 +166,8 @@ def _detail(
         None if amount is None else round_to_minor(amount, basis.currency)
         for amount in (period.ready_amount, period.ready_tax)
     )
-    return DraftDetail(entry, lines, round_to_minor(withheld, basis.currency), ready, tax, period.approved_by)
+    rates = draft_rates(period, basis, bill, now)
+    return DraftDetail(entry, lines, round_to_minor(withheld, basis.currency), ready, tax, period.approved_by, rates)
 
 
 def _open(organization: Organization, now: datetime, *, as_provider: bool | None) -> QuerySet[BillingPeriod]:

@@ -129,8 +129,8 @@ def stated_by(statement_id: UUID) -> list[Taken]:
     return _taken(LedgerEntry.objects.filter(statement_entry__statement=statement_id))
 
 
-def _taken(entries: QuerySet[LedgerEntry]) -> list[Taken]:
-    rows = entries.order_by("posting__at", "posting_id", "pk").values_list(
+def _taken(chosen: QuerySet[LedgerEntry]) -> list[Taken]:
+    rows = chosen.order_by("posting__at", "posting_id", "pk").values_list(
         "posting_id",
         "posting__key",
         "posting__cause",

@@ -56,11 +56,12 @@ def taxes_of(
     parties: Mapping[UUID, BillingProfile],
     now: datetime,
     settings: Mapping[UUID, TaxSettings] | None = None,
+    asks: bool = True,
 ) -> Taxes:
     """Return the taxes of a period's bill by what is in force now; raises `TaxWaits`.
 
     `parties` are the profiles of both organizations in force, `settings` those of providers where they were read. A
-    question to a tax service is stored, and waited for.
+    question to a tax service is stored, and waited for; where a reader only looks (not `asks`), nothing is stored.
     """
     seller, buyer = parties[period.contract.provider_id], parties[period.contract.tenant_id]
     brought = any(line.sublines[0].rule == RULE_BROUGHT for line in bill.lines)
@@ -69,7 +70,7 @@ def taxes_of(
     decided_from = msgspec.structs.replace(decided_from, originals=_originals(period, bill))
     if decided_from.method is Method.STRIPE:
         lines = taxed_lines(bill.lines, basis, brought_untaxed=decided_from.brought_untaxed)
-        decided_from = _answered(period, decided_from, buyer, asked_for(decided_from, lines), now)
+        decided_from = _answered(period, decided_from, buyer, asked_for(decided_from, lines), now, asks=asks)
     try:
         return work_out(decided_from, basis, bill)
     except RateMissing as missing:
@@ -77,11 +78,11 @@ def taxes_of(
 
 
 def _answered(
-    period: BillingPeriod, decided_from: TaxBasis, buyer: BillingProfile, taxable: Decimal, now: datetime
+    period: BillingPeriod, decided_from: TaxBasis, buyer: BillingProfile, taxable: Decimal, now: datetime, *, asks: bool
 ) -> TaxBasis:
     tax_code = settings_of(period.contract.provider_id).stripe_tax_code
     try:
-        given = answer_for(period=period, buyer=buyer, taxable=taxable, tax_code=tax_code, now=now)
+        given = answer_for(period=period, buyer=buyer, taxable=taxable, tax_code=tax_code, now=now, asks=asks)
     except TaxNotAnswered as waits:
         said = {"kind": "tax_service", "state": waits.state, "error": waits.error, "question": str(waits.question_id)}
         raise TaxWaits(said) from waits

@@ -52,9 +52,9 @@ class TaxNotAnswered(Exception):
 
 
 def answer_for(
-    *, period: BillingPeriod, buyer: BillingProfile, taxable: Decimal, tax_code: str, now: datetime
+    *, period: BillingPeriod, buyer: BillingProfile, taxable: Decimal, tax_code: str, now: datetime, asks: bool = True
 ) -> Given:
-    """Return what the service answered about a bill's supplies; stores the question where it is a new one.
+    """Return what the service answered about a bill's supplies; stores the question where it is a new one and `asks`.
 
     Raises `TaxNotAnswered`. What comes to nothing or less is not asked: it bears no tax.
     """
@@ -73,11 +73,12 @@ def answer_for(
         "tax_code": tax_code,
         "buyer": {**asdict(_buyer(buyer)), "tax_ids": [list(each) for each in _buyer(buyer).tax_ids]},
     }
-    question, _made = TaxQuestion.objects.get_or_create(
-        period=period,
-        sha256=digest(canonical(asked)),
-        defaults={"asked": asked, "next_try_at": now, "created_at": now},
-    )
+    about = {"period": period, "sha256": digest(canonical(asked))}
+    said = {"asked": asked, "next_try_at": now, "created_at": now}
+    if asks:
+        question, _made = TaxQuestion.objects.get_or_create(**about, defaults=said)
+    else:
+        question = TaxQuestion.objects.filter(**about).first() or TaxQuestion(**about, **said)
     if question.answer is None:
         raise TaxNotAnswered(question)
     return _given(question.answer, taxable, buyer.country)

@@ -14,12 +14,12 @@ from billing.charging import ensure_periods
 from billing.closing import CloseState, close_period
 from billing.corrections.reissuing import reissue_invoice
 from billing.corrections.voiding import void_invoice
-from billing.models import Contract, Invoice, IssuingRule
+from billing.models import Contract, Invoice, IssuingRule, TaxQuestion
 from billing.tax_rules.deciding import Method
 from tenants.models import AuditEntry, Membership, Role
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.pages.reading import text_of
-from tests.billing.tax.taxed import charges_tax
+from tests.billing.tax.taxed import VAT_IDS, charges_tax, exempts, stands
 from tests.billing.world import APRIL, MARCH
 from tests.kept import kept
 
@@ -68,6 +68,49 @@ def test_a_draft_is_approved_at_what_was_shown(cast: Cast, client: Client, waiti
     assert "is issued." in text_of(answer)
     issued = Invoice.objects.latest("issued_at")
     assert client.get(address).headers["Location"] == f"/p/invoices/{issued.number}/"
+
+
+@pytest.mark.parametrize(
+    ("buyer", "said"),
+    [
+        ("FR", "Reverse charge on $38.00 · Reverse charge: the buyer owes the tax"),
+        ("exempt", "Exempt on $38.00 · diplomatic mission"),
+        ("of a small business", "Exempt on $38.00 · Small business"),
+    ],
+)
+def test_a_draft_says_why_it_has_no_tax_as_its_invoice_will(
+    cast: Cast, client: Client, waiting: Late, buyer: str, said: str
+) -> None:
+    stands(cast.provider, "DE", vat_id=VAT_IDS["DE"])
+    stands(cast.tenant, buyer if buyer in VAT_IDS else "DE", vat_id=VAT_IDS.get(buyer, ""))
+    if buyer == "of a small business":
+        charges_tax(cast.provider, Method.NONE, no_tax_reason="Small business")
+    else:
+        charges_tax(cast.provider)
+    if buyer == "exempt":
+        exempts(cast.provider, cast.tenant, MARCH.date())
+    assert waiting.close(APRIL) is None
+    client.force_login(cast.alice)
+    period = waiting.world.period(APRIL)
+    assert said in text_of(client.get(f"/t/drafts/{period.pk}/"))
+    client.force_login(cast.petra)
+    assert said in text_of(client.get(f"/p/drafts/{period.pk}/"))
+    answer = client.post(f"/p/drafts/{period.pk}/approve/", {"amount": "38.00", "tax": "0"}, follow=True)
+    assert "is issued." in text_of(answer)
+    issued = Invoice.objects.latest("issued_at")
+    assert said in text_of(client.get(f"/p/invoices/{issued.number}/"))
+
+
+def test_a_draft_that_changed_since_it_was_ready_says_no_other_tax(cast: Cast, client: Client, waiting: Late) -> None:
+    """It waits for its next look: until then the page does not name a tax beside another sum."""
+    for party in (cast.provider, cast.tenant):
+        stands(party, "DE")
+    charges_tax(cast.provider)
+    client.force_login(cast.petra)
+    assert "Value added tax" not in text_of(client.get(f"/p/drafts/{waiting.world.period(APRIL).pk}/"))
+    charges_tax(cast.provider, Method.STRIPE, stripe_tax_code="txcd_10000000")
+    client.get(f"/p/drafts/{waiting.world.period(APRIL).pk}/")
+    assert not TaxQuestion.objects.exists()
 
 
 def test_what_was_approved_and_waits_for_its_taxes_says_so(cast: Cast, client: Client, waiting: Late) -> None:
