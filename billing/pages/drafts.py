@@ -22,6 +22,7 @@ from billing.closing_by_hand import close_now
 from billing.draft_waits import draft_waits
 from billing.gaps import accept_gaps
 from billing.models import BillingPeriod, Invoice
+from billing.pages.draft_taxes import draft_rates
 from billing.pages.draft_words import (
     change_words,
     draft_kpis,
@@ -273,7 +274,7 @@ def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, a
         "named": [each for each in waiting if not (accepts and each["gap"])],
         "gaps_url": reverse("provider-draft-gaps", args=[period_id]) if accepts else "",
         "tax": tax_notice(tax_step(period), locale),
-        "taxes": tax_lines(found.rates, entry.currency, locale),
+        "taxes": tax_lines(draft_rates(organization, period, found, now), entry.currency, locale),
         "tax_url": reverse("provider-draft-tax", args=[period_id]) if as_provider and _may_issue(request) else "",
         "close_url": reverse("provider-draft-close", args=[period_id]) if closes else "",
         "withheld": money(found.withheld_amount, entry.currency, locale=locale) if found.withheld_amount else "",

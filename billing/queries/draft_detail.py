@@ -14,12 +14,10 @@ from billing.basis import PeriodBasis, rate
 from billing.line_details import detail_of
 from billing.models import Adjustment, BillingPeriod, Charge, ContractState, Invoice, InvoiceLine, PeriodState
 from billing.money import exact_sum, from_minor, round_to_minor
-from billing.queries.draft_taxes import draft_rates
-from billing.queries.invoice_taxes import RateRow
 from billing.rating.inputs import facts_of
 from billing.rating.late import RULE_LATE, Adjusted
+from billing.rating.lines import Bill, make_bill
 from billing.rating.lines import InvoiceLine as RatedInvoiceLine
-from billing.rating.lines import make_bill
 from billing.restating import in_order
 from tenants.limits.reader import within_own
 from tenants.listing.paging import Page, Paged, page_rows
@@ -92,7 +90,7 @@ class DraftLine:
 class DraftDetail:
     """A draft with its lines; `withheld_amount` is owed of closed periods but came too late to be billed.
 
-    `rates` are the taxes of one that is ready, as its invoice would have them.
+    `basis` and `bill` are what its lines were rated from and came to.
     """
 
     entry: DraftEntry
@@ -101,7 +99,8 @@ class DraftDetail:
     ready_amount: Decimal | None
     ready_tax: Decimal | None
     approved_by: str
-    rates: tuple[RateRow, ...] = ()
+    basis: PeriodBasis
+    bill: Bill
 
 
 def draft_entries(
@@ -166,8 +165,8 @@ def _detail(
         None if amount is None else round_to_minor(amount, basis.currency)
         for amount in (period.ready_amount, period.ready_tax)
     )
-    rates = draft_rates(period, basis, bill, now)
-    return DraftDetail(entry, lines, round_to_minor(withheld, basis.currency), ready, tax, period.approved_by, rates)
+    withheld = round_to_minor(withheld, basis.currency)
+    return DraftDetail(entry, lines, withheld, ready, tax, period.approved_by, basis, bill)
 
 
 def _open(organization: Organization, now: datetime, *, as_provider: bool | None) -> QuerySet[BillingPeriod]:

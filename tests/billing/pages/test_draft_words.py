@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.basis import PeriodBasis
 from billing.charging import ensure_periods
 from billing.draft_waits import draft_waits
 from billing.models import BillingPeriod
 from billing.pages.draft_words import change_words, line_rows, state_pill, waiting_rows
 from billing.queries.draft_detail import DraftDetail, DraftEntry, DraftLine, DraftState, draft_entries
+from billing.rating.inputs import RatingWindow
 from billing.rating.late import RULE_LATE
+from billing.rating.lines import Bill
 from tests.billing.world import APRIL, MARCH, make_world
 
 if TYPE_CHECKING:
@@ -25,6 +28,21 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 ENTRY = DraftEntry(
     UUID(int=1), "C-1", "Provider", "Tenant", "EUR", "UTC", MARCH, APRIL, DraftState.RUNNING, Decimal(0), None, None
+)
+
+BASIS = PeriodBasis(
+    contract="C-1",
+    contract_version=1,
+    window=RatingWindow(
+        currency="USD",
+        zone="UTC",
+        from_at=ENTRY.from_at,
+        to_at=ENTRY.to_at,
+        period_to_at=ENTRY.to_at,
+        versions=(),
+    ),
+    terms=(),
+    facts=(),
 )
 
 
@@ -36,7 +54,7 @@ def line(
 
 
 def rows(*lines: DraftLine) -> list[dict[str, object]]:
-    return line_rows(DraftDetail(ENTRY, lines, Decimal(0), None, None, ""), "en_GB")
+    return line_rows(DraftDetail(ENTRY, lines, Decimal(0), None, None, "", BASIS, Bill("USD", (), Decimal(0))), "en_GB")
 
 
 def test_every_state_has_a_word() -> None:
