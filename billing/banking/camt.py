@@ -30,7 +30,7 @@ from billing.banking.entries import (
     UnreadableStatement,
 )
 from billing.banking.fingerprints import fingerprint
-from tenants.sentences import sentence
+from tenants.sentences import ForPrograms, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,9 +58,14 @@ def read_camt(content: bytes) -> tuple[AccountStatement, ...]:
         )
     try:
         root = fromstring(content, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as broken:
+    except DefusedXmlException as broken:
         raise UnreadableStatement(
-            sentence("The file is no XML that is read here: %(broken)s", broken=broken)
+            sentence("The file is no XML that is read here: it declares a document type or entities.")
+        ) from broken
+    except (ParseError, ValueError, LookupError) as broken:
+        people = sentence("it is cut off, or was changed since the bank wrote it.")
+        raise UnreadableStatement(
+            sentence("The file is no XML that is read here: %(broken)s", broken=ForPrograms(f"{broken}", people))
         ) from broken
     found = [one for parent in _children(root, "BkToCstmrStmt") for one in _children(parent, "Stmt")]
     if not found:

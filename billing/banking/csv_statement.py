@@ -96,7 +96,10 @@ def _decoded(content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as broken:
-        raise UnreadableStatement(sentence("The file is not in UTF-8: %(broken)s", broken=broken)) from broken
+        # A workbook or a PDF, as a bank offers them beside it.
+        raise UnreadableStatement(
+            sentence("The file is no text in UTF-8: expected CSV or camt.053, not a workbook or PDF.")
+        ) from broken
     if "\0" in text:
         raise UnreadableStatement(sentence("The file holds a NUL character: it is no text."))
     return text

@@ -57,6 +57,7 @@ class WishForm(forms.Form):
     ) -> None:
         super().__init__(*args, **options)
         self.contracts = {contract.number: contract for contract in contracts}
+        self.offered = offered
         choices = [(one.number, f"{one.number} · {one.provider.name}") for one in contracts]
         self.fields["contract"].choices = choices  # type: ignore[attr-defined]  # a field of choices has them
         self.fields["what"].choices = [  # type: ignore[attr-defined]  # a field of choices has them

@@ -24,6 +24,7 @@ from billing.queries.lease_list import lease_of, quote_of
 from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, require_to_come, reserve_quote
 from clusters.capacity import WrongWish
 from portal.figures import locale_for, moment, number, unit_price
+from portal.parts import Action, Empty
 from portal.shell import Crumb
 from tenants.models import Organization
 from tenants.problems import Problem
@@ -159,9 +160,23 @@ def _ask(request: HttpRequest, form: WishForm, answer: CapacityAnswer | None, st
         "form": form,
         "answer": answer,
         "found": _found(answer, form.zone) if answer else None,
+        "empty": _nothing_to_ask(form),
         "crumbs": (Crumb(_("Leases"), reverse("tenant-leases")), Crumb(_("Request a lease"))),
     }
     return render(request, "billing/lease_new.html", context, status=status)
+
+
+def _nothing_to_ask(form: WishForm) -> Empty | None:
+    """Return what stands in the place of a form that nobody could fill in."""
+    if not form.contracts:
+        return Empty(
+            _("No contract is running"),
+            _("Cards are rented under a contract. Agree on one with your provider first."),
+            Action(_("Contracts"), reverse("tenant-contracts")),
+        )
+    if not form.offered:
+        return Empty(_("No cards yet"), _("The providers of your contracts have no cards in service. Ask them when."))
+    return None
 
 
 def _found(answer: CapacityAnswer, zone: str) -> dict[str, str]:

@@ -162,7 +162,7 @@ def _fleet(organization: Organization, now: datetime) -> dict[str, Any]:
         "fleet_kpis": [free_kpi(total), drawing_kpi(total)],
         "no_fleet": Empty(
             _("No cluster yet"),
-            _("Your operator adds a cluster, then each of its servers is enrolled with two commands."),
+            _("Add a site of yours under Fleet; then each of its servers is enrolled with two commands."),
             Action(_("Fleet"), reverse("provider-fleet")),
             "chip",
         ),

@@ -64,9 +64,7 @@ def _invited(email: str, name: str, language: str, now: datetime) -> tuple[Invit
     if open_one is not None:
         return open_one, letter_token(invitation=open_one, secret_key=settings.SECRET_KEY)
     actor = Actor(operator, BY, Role.OWNER)
-    return invite(
-        actor=actor, email=email, role=Role.OWNER, language=language, secret_key=settings.SECRET_KEY, now=now
-    )
+    return invite(actor=actor, email=email, role=Role.OWNER, language=language, secret_key=settings.SECRET_KEY, now=now)
 
 
 def _operator(name: str, now: datetime) -> Organization:

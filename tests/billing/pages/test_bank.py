@@ -68,7 +68,12 @@ def test_a_file_that_cannot_be_read_says_why(cast: Cast, client: Client) -> None
     client.force_login(cast.petra)
     answer = upload(client, b"<broken")
     assert answer.status_code == 422
-    assert "The file is no XML that is read here" in text_of(answer)
+    assert "The file is no XML that is read here: it is cut off, or was changed since" in text_of(answer)
+    entity = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><Document>&x;</Document>'
+    assert "it declares a document type or entities." in text_of(upload(client, entity))
+    workbook = text_of(upload(client, b"PK\x03\x04\xff\xfe", account=IBAN))
+    assert "expected CSV or camt.053, not a workbook or PDF." in workbook
+    assert "codec" not in workbook
     assert "expected booked_on, amount, currency" in text_of(upload(client, b"a,b\n", account=IBAN))
     assert not BankLine.objects.exists()
 

@@ -223,6 +223,16 @@ def test_only_who_may_asks_and_only_for_their_own(cast: Cast, world: World, clie
     assert client.post("/t/leases/L-1/end/", {"end-at": "2030-01-01"}).status_code == 404
 
 
+def test_where_nothing_can_be_asked_it_says_what_comes_first(cast: Cast, client: Client) -> None:
+    client.force_login(cast.alice)
+    first = client.get("/t/leases/new/")
+    assert "No contract is running" in text_of(first)
+    assert "from_at" not in first.content.decode()
+    assert 'href="/t/contracts/"' in first.content.decode()
+    make_world(gpus={H100: "2.35"}, parties=(cast.provider, cast.tenant))
+    assert "No cards yet" in text_of(client.get("/t/leases/new/"))
+
+
 def test_every_refusal_has_words() -> None:
     problems = (
         NotEnoughFree, NoPriceInForce, QuoteExpired, NotOpen, InThePast, LeaseOver, SliceTaken, WrongTerms, WrongWish,

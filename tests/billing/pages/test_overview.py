@@ -51,6 +51,7 @@ def test_a_new_provider_is_told_what_to_do_first(cast: Cast, client: Client) -> 
     assert "Nothing waits for you" in words
     assert "Nothing is earned yet this month" in words
     assert "No cluster yet" in words
+    assert "Add a site of yours under Fleet" in words
 
 
 def test_the_month_is_what_the_margin_page_says(cast: Cast, client: Client) -> None:
