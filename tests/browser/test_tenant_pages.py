@@ -109,6 +109,19 @@ def test_pages_are_accessible_and_fit_a_phone(
         assert looked_at(still) == [], address
 
 
+def test_paper_cuts_no_column_off(
+    still: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str]
+) -> None:
+    cut = "[...document.querySelectorAll('.scroll:has(table)')].filter(e => e.scrollWidth > e.clientWidth).length"
+    sign_in(still, lasting_server, cast.alice)
+    still.set_viewport_size({"width": 700, "height": 1000})
+    still.goto(lasting_server.url + addresses["usage"])
+    assert still.evaluate(cut) > 0
+    still.emulate_media(media="print")
+    assert still.evaluate(cut) == 0
+    still.emulate_media(media="screen")
+
+
 def test_a_person_signs_in_and_walks_from_usage_to_a_day_and_an_invoice(
     watched: Page, lasting_server: LiveServer, cast: Cast, addresses: dict[str, str]
 ) -> None:
