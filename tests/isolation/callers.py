@@ -5,6 +5,29 @@ from __future__ import annotations
 PEOPLE = ("anonymous", "alice", "bob", "charlie", "petra")
 KEYS = ("tenant key", "provider key", "outsider key", "key without scopes", "unknown key")
 CALLERS = PEOPLE + KEYS
+REFUSED = {401, 403, 404}
+
+
+def asking(number: int, expected: dict[str, int]) -> list[str]:
+    """Who calls the address of this number in the table: all but most of those to whom it is closed by what they are.
+
+    A key opens no page, and a session no address of the API. So of the keys one calls a page, whose owner may read it
+    if any may, and one of the others in turn; and of the people so the API. What is the same for all, all call.
+    """
+    if len(set(expected.values())) == 1:
+        return list(CALLERS)
+    if {expected[key] for key in KEYS} == {expected["anonymous"]}:
+        own = "tenant key" if expected["petra"] in REFUSED else "provider key"
+        return [*PEOPLE, *_two(KEYS, own, number)]
+    if {expected[person] for person in PEOPLE} == {expected["unknown key"]}:
+        own = "alice" if expected["provider key"] in REFUSED else "petra"
+        return [*_two(PEOPLE, own, number), *KEYS]
+    return list(CALLERS)
+
+
+def _two(kind: tuple[str, ...], own: str, number: int) -> tuple[str, str]:
+    others = [one for one in kind if one != own]
+    return own, others[number % len(others)]
 
 
 def everyone(status: int) -> dict[str, int]:

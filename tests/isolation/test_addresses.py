@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from pypdf import PdfReader
 
 from tests.filled import Filled, api_key, fill
 from tests.isolation.addresses import ADDRESSES, ELSEWHERE, OPEN_IN_ADMIN, Address, admin_path, site
-from tests.isolation.callers import CALLERS, PEOPLE
+from tests.isolation.callers import CALLERS, KEYS, PEOPLE, asking
 from tests.isolation.empty_pages import says_nothing
 from tests.isolation.past_limit import compared
 from tests.kept import kept, undone
@@ -89,13 +90,24 @@ def test_the_table_names_every_address_of_the_site() -> None:
     assert named - found == set(), "a row for an address that is gone"
 
 
+def test_every_address_is_asked_by_whoever_it_may_open_to_and_by_strangers() -> None:
+    for number, address in enumerate(ADDRESSES):
+        callers = asking(number, address.expected)
+        unlike = {one for one in CALLERS if address.expected[one] != address.expected["anonymous"]}
+        assert unlike <= set(callers), address
+        assert len({*callers} & {*PEOPLE}) >= 2, address
+        assert len({*callers} & {*KEYS}) >= 2, address
+    calls = Counter(caller for number, one in enumerate(ADDRESSES) for caller in asking(number, one.expected))
+    assert all(calls[caller] > len(ADDRESSES) / 4 for caller in CALLERS), calls
+
+
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("caller", CALLERS)
 def test_everyone_gets_what_is_theirs_and_no_more(cast: Cast, filled: Filled, caller: str) -> None:
     make_client = clients_of(caller, cast)
     client, wrong = make_client(), {}
     seen: set[str] = set()
-    for address in ADDRESSES:
+    for address in (one for number, one in enumerate(ADDRESSES) if caller in asking(number, one.expected)):
         session = session_of(client)
         watch: AbstractContextManager[list[str]] = compared(seen) if caller in INSIDERS else nullcontext([])
         # What is written is undone: each address finds the same world, and the caller in the same session.
