@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.plugins.browser",
     "tests.plugins.kept_world",
     "tests.plugins.plain_client",
+    "tests.plugins.plain_locals",
     "tests.plugins.lasting_world",
     "tests.plugins.measured_parts",
     "tests.plugins.measured_processes",
