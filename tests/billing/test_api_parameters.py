@@ -15,7 +15,7 @@ from billing.queries.invoice_changes import Place
 from tests.examples import examples
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
 def test_a_cursor_comes_back_as_the_place_it_stands_for(at: datetime, key: UUID) -> None:
     written = write_cursor(Place(at, key))
@@ -33,7 +33,7 @@ def test_anything_else_is_no_cursor(plain: str) -> None:
         read_cursor(base64.urlsafe_b64encode(plain.encode()).decode().rstrip("="))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.text(max_size=100))
 def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     with suppress(ValidationError):

@@ -28,13 +28,13 @@ def turned(value: Any) -> Any:
     return [turned(one) for one in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(DOCUMENTS)
 def test_the_order_of_members_does_not_count(document: dict[str, Any]) -> None:
     assert canonical(document) == canonical(turned(document))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(DOCUMENTS)
 def test_what_is_read_is_what_was_written_and_is_written_the_same_again(document: dict[str, Any]) -> None:
     read = json.loads(canonical(document))
@@ -42,7 +42,7 @@ def test_what_is_read_is_what_was_written_and_is_written_the_same_again(document
     assert canonical(read) == canonical(document)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(DOCUMENTS, DOCUMENTS)
 def test_two_documents_have_two_texts(one: dict[str, Any], other: dict[str, Any]) -> None:
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
@@ -59,7 +59,7 @@ def test_what_json_cannot_say_is_refused(value: float) -> None:
         canonical({"a": value})
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
 def test_the_digest_is_the_sha256_of_the_bytes(text: str) -> None:
     assert digest(text) == hashlib.sha256(text.encode()).hexdigest()

@@ -60,7 +60,7 @@ def test_a_term_names_its_kind_and_the_version_that_agreed_each_wording() -> Non
     assert [each["to_at"] for each in document["holds"]] == [MIDDLE.isoformat(), None]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(
         st.builds(
@@ -104,7 +104,7 @@ def test_the_same_instants_keep_the_text_of_their_zones(order: int) -> None:
     assert write_term(again)["usage"] == rows
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(PRICES, PRICES, PRICES)
 def test_every_kind_of_price_comes_back_through_text(base: Decimal, tier: Decimal, other: Decimal) -> None:
     version = PriceVersion(

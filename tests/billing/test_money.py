@@ -147,7 +147,7 @@ def test_a_split_without_sound_weights_is_refused(weights: list[int]) -> None:
         largest_remainder_units(10, weights)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.integers(-(10**20), 10**20),
     st.lists(st.integers(0, 10**12), min_size=1).filter(lambda weights: sum(weights) > 0),
@@ -159,7 +159,7 @@ def test_every_part_is_its_proportion_rounded_down_or_up(total: int, weights: li
         assert abs(Fraction(part) - Fraction(total * weight, sum(weights))) < 1
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.fractions(), st.sampled_from(sorted(MINOR_DIGITS)))
 def test_rounding_is_never_off_by_more_than_half_a_minor_unit(amount: Fraction, currency: str) -> None:
     rounded = round_to_minor(amount, currency)
@@ -168,7 +168,7 @@ def test_rounding_is_never_off_by_more_than_half_a_minor_unit(amount: Fraction, 
     assert round_to_minor(-amount, currency) == rounded.copy_negate()
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.integers(-(10**18), 10**18),
     st.decimals(min_value=0, max_value=10**12, places=12, allow_nan=False),
@@ -179,7 +179,7 @@ def test_a_token_amount_fits_a_charge_without_rounding(tokens: int, price: Decim
     assert Fraction(amount) == exact_amount(quantity=tokens, unit_price=price, units_per_price=1_000_000)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     total=st.integers(-(10**12), 10**12),
     weights=st.lists(st.fractions(0, 1000, max_denominator=997), min_size=1, max_size=8).filter(any),
@@ -194,7 +194,7 @@ def test_units_are_shared_out_as_fractions_would_share_them(total: int, weights:
     assert largest_remainder_units(total, weights) == tuple(sign * part for part in expected)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(amount=st.fractions(-1000, 1000, max_denominator=10**6), decimals=st.integers(0, 6))
 def test_rounding_is_that_of_python_half_even(amount: Fraction, decimals: int) -> None:
     halves = Fraction(round(amount * 10**decimals) * 2 + 1, 2 * 10**decimals)

@@ -142,7 +142,7 @@ INSTANTS = st.datetimes(datetime(2005, 1, 1), datetime(2035, 1, 1)).map(  # noqa
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.sampled_from(WALL_KINDS), st.sampled_from(ZONES), INSTANTS, st.timedeltas(timedelta(0), timedelta(days=900)))
 def test_every_instant_has_one_period_and_periods_leave_no_gap(
     kind: PeriodKind, zone: str, starts_at: datetime, after: timedelta
@@ -158,7 +158,7 @@ def test_every_instant_has_one_period_and_periods_leave_no_gap(
     assert (following is None) == (period.to_at == contract.ends_at)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, 10**7), INSTANTS, st.integers(0, 10**9))
 def test_fixed_periods_are_all_of_one_length(length_s: int, starts_at: datetime, after_s: int) -> None:
     fixed = PeriodSpec(PeriodKind.FIXED_LENGTH, "UTC", starts_at, length_s=length_s)
@@ -178,7 +178,7 @@ def test_days_have_the_hours_they_have(day: date, hours: int) -> None:
     assert (second - first) / timedelta(hours=1) == hours
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.datetimes(min_value=FIRST, max_value=LAST, timezones=st.just(UTC)),
     st.integers(0, 40 * 24 * 3600),

@@ -37,7 +37,7 @@ frozen = st.lists(st.tuples(amounts, st.integers(0, 400), st.integers(1, 3), amo
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lines=frozen)
 def test_amounts_and_taxes_sum_to_the_invoices(lines: list[FrozenLine]) -> None:
     pushed = push_lines(lines, currency="USD")
@@ -56,13 +56,13 @@ def test_amounts_and_taxes_sum_to_the_invoices(lines: list[FrozenLine]) -> None:
             ] == [tax * 100 for tax in own if tax]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lines=frozen)
 def test_what_is_pushed_is_the_same_every_time(lines: list[FrozenLine]) -> None:
     assert push_lines(lines, currency="USD") == push_lines(list(lines), currency="USD")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(count=st.integers(0, LINES_MAX))
 def test_chunks_hold_every_line_once(count: int) -> None:
     bounds = chunk_bounds(count)

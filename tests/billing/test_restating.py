@@ -64,7 +64,7 @@ def billed_of(lines: Sequence[LineNow]) -> dict[LineKey, Billed]:
     }
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 5_000_000)), min_size=1, max_size=6))
 def test_bills_in_parts_come_to_the_bill_of_everything(parts: list[tuple[str, int]]) -> None:
     billed: dict[LineKey, Billed] = {}
@@ -78,7 +78,7 @@ def test_bills_in_parts_come_to_the_bill_of_everything(parts: list[tuple[str, in
     assert not any(line.adjusted_amount for line in again)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 3_000_000), st.integers(0, 3_000_000))
 def test_after_the_limit_less_is_given_back_and_more_is_withheld(first: int, second: int) -> None:
     billed = billed_of(lines_now(bill_of(basis(("a", first))), {}, upward_billed=True))

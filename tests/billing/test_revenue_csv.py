@@ -57,7 +57,7 @@ def test_decimals_are_those_of_the_currency() -> None:
         read_statement(b"item,amount,currency\nx,1.0,JPY\n", "JPY")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_read_or_refused(document: bytes) -> None:
     with suppress(WrongWording):

@@ -61,7 +61,7 @@ def test_what_stripe_has_no_integer_for_is_refused_not_rounded(amount: str, curr
         minor_units(Decimal(amount), currency)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(-(10**15), 10**15), st.sampled_from(CURRENCIES))
 def test_every_multiple_of_the_smallest_amount_goes_there_and_back(steps: int, currency: str) -> None:
     amount = steps * smallest_amount(currency)
@@ -70,20 +70,20 @@ def test_every_multiple_of_the_smallest_amount_goes_there_and_back(steps: int, c
     assert minor_units(-amount, currency) == -minor
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(-(10**9), 10**9), max_size=20), st.sampled_from(CURRENCIES))
 def test_the_integers_of_lines_sum_to_the_integer_of_the_total(steps: list[int], currency: str) -> None:
     lines = [step * smallest_amount(currency) for step in steps]
     assert sum(minor_units(line, currency) for line in lines) == minor_units(sum(lines, Decimal(0)), currency)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(-(10**12), 10**12), st.sampled_from(sorted(THREE_DECIMAL)))
 def test_three_decimal_amounts_end_in_zero(steps: int, currency: str) -> None:
     assert minor_units(steps * smallest_amount(currency), currency) % 10 == 0
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(-(10**12), 10**12), st.sampled_from(sorted(HUNDREDTHS_OF_WHOLE_UNITS)))
 def test_whole_unit_currencies_end_in_two_zeros(steps: int, currency: str) -> None:
     assert minor_units(steps * smallest_amount(currency), currency) % 100 == 0

@@ -59,7 +59,7 @@ def world() -> World:
     return make_world(tokens={(MODEL, "input"): "1.00"})
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 10**12), st.dictionaries(st.sampled_from("abc"), st.integers(-5, 10**12)))
 def test_what_bills_is_divided_and_no_part_is_below_nothing(counted: int, parts: dict[str, int]) -> None:
     found = told_apart(counted, "input", {caller: {"input": count} for caller, count in parts.items()})

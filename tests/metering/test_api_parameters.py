@@ -141,7 +141,7 @@ def test_each_address_reads_its_own_parameters_alone() -> None:
     assert asked({**SPAN, "granularity": "hour"}, read_residuals_query).granularity == "hour"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(place=st.lists(st.none() | st.integers(0, 9) | st.text("ab", max_size=3), max_size=5).map(tuple))
 def test_a_cursor_leads_to_the_row_after_its_place(place: tuple[str | int | None, ...]) -> None:
     found = asked({**SPAN, "cursor": write_cursor(place), "limit": "7"})

@@ -64,7 +64,7 @@ def test_columns_that_share_their_instants_are_each_judged() -> None:
     assert outcomes(counted(readings(1, 1, at_ms), readings(2, 1, at_ms), limits=limits)) == (2, 0, 0, 2)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.lists(st.integers(0, 40), min_size=1, max_size=5)), max_size=6),
     st.integers(0, 40),

@@ -37,7 +37,7 @@ LATER = NOON + timedelta(hours=2)
 REASON = "The gateway's log shows what the engine lost."
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(-(2**62), 2**62), st.lists(st.integers(0, 2**40), min_size=1, max_size=6).filter(any))
 def test_shares_add_up_and_are_right_to_a_unit(value: int, weights: list[int]) -> None:
     found = shares(value, weights)

@@ -98,7 +98,7 @@ def test_a_witness_that_is_no_count_is_refused() -> None:
 COUNTS = st.integers(0, COUNT_LIMIT - 1)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(COUNTS, COUNTS)
 def test_no_difference_reads_as_none_and_none_as_a_difference(engine: int, gateway: int) -> None:
     compared = residual(engine=engine, gateway=gateway)
@@ -108,7 +108,7 @@ def test_no_difference_reads_as_none_and_none_as_a_difference(engine: int, gatew
     assert residual(engine=gateway, gateway=engine).difference == -compared.difference
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_an_event_of_sound_counts_has_no_fault(cached: int, other: int, reasoning: int) -> None:
     counts = EventCounts(cached + other, cached, other, reasoning + other, reasoning)

@@ -50,7 +50,7 @@ def folded(sent: Sequence[tuple[bytes, BatchTerms]], *, joined: bool) -> list[ob
     return [(fold.state, fold.tails, fold.tallies) for fold in folds.values()]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.sampled_from([1, 2]),
     st.lists(st.lists(st.integers(0, VALUE_MAX), min_size=1, max_size=5).map(sorted), min_size=1, max_size=4),
@@ -128,7 +128,7 @@ def written(
     return [(stored(columns, versions[at % len(versions)]), terms) for at, (columns, terms) in enumerate(sent)]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(chains())
 def test_joined_batches_of_any_version_give_what_each_gives_by_itself(
     sent: list[tuple[list[RegisterColumn], BatchTerms]],
@@ -139,7 +139,7 @@ def test_joined_batches_of_any_version_give_what_each_gives_by_itself(
     assert folded(written(sent, [1, 2]), joined=True) == expected
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(chains())
 def test_a_fall_within_an_epoch_is_the_same_in_every_version(
     sent: list[tuple[list[RegisterColumn], BatchTerms]],

@@ -22,7 +22,7 @@ def test_thresholds_ascend_from_nothing() -> None:
     assert all(lower < upper for lower, upper in pairwise(CONTEXT_BANDS))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(LENGTHS)
 def test_a_request_exceeds_its_band_and_not_the_next(length: int) -> None:
     band = band_of(length)
@@ -31,7 +31,7 @@ def test_a_request_exceeds_its_band_and_not_the_next(length: int) -> None:
     assert not above or length <= above[0]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(LENGTHS, LENGTHS)
 def test_a_longer_request_is_never_in_a_lower_band(one: int, other: int) -> None:
     assert band_of(min(one, other)) <= band_of(max(one, other))

@@ -272,14 +272,14 @@ def lives(draw: st.DrawFn) -> tuple[list[RegisterReading], int]:
 WATCHED = RegisterBound(watched_since_ms=0)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lives())
 def test_every_unit_read_is_counted_once(made: tuple[list[RegisterReading], int]) -> None:
     readings, truth = made
     assert fold(None, readings, WATCHED).total == truth
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lives(), st.data())
 def test_order_and_repetition_change_nothing(made: tuple[list[RegisterReading], int], data: st.DataObject) -> None:
     readings, truth = made
@@ -290,7 +290,7 @@ def test_order_and_repetition_change_nothing(made: tuple[list[RegisterReading], 
     assert len(folded.outcomes) == 2 * len(readings)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lives(), st.data())
 def test_folding_in_two_steps_is_folding_in_one(made: tuple[list[RegisterReading], int], data: st.DataObject) -> None:
     readings, truth = made
@@ -300,7 +300,7 @@ def test_folding_in_two_steps_is_folding_in_one(made: tuple[list[RegisterReading
     assert head.total + tail.total == truth
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lives(), st.data())
 def test_a_lost_reading_loses_no_more_than_the_end_of_its_epoch(
     made: tuple[list[RegisterReading], int], data: st.DataObject
@@ -314,7 +314,7 @@ def test_a_lost_reading_loses_no_more_than_the_end_of_its_epoch(
         assert total == truth
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(
         st.builds(

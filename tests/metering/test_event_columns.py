@@ -71,7 +71,7 @@ def rows_of(columns: EventColumns) -> list[Event]:
     return rows
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(ITEMS, min_size=1, max_size=5))
 @example([event("a"), event("b", key="team")])
 def test_all_at_once_are_judged_as_each_by_itself(sent: list[dict[str, Any]]) -> None:
@@ -88,7 +88,7 @@ def _counts(sent: list[dict[str, Any]]) -> list[object]:
     return [one[name] for one in sent for name in COUNT_FIELDS if name in one]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(unix_us(EARLIEST), unix_us(datetime(2100, 1, 1, tzinfo=UTC))).map(instant_us))
 def test_an_instant_keeps_its_microseconds(at: datetime) -> None:
     items, _ = read_items(json.dumps([event(occurred_at=at.isoformat())]).encode())
@@ -98,7 +98,7 @@ def test_an_instant_keeps_its_microseconds(at: datetime) -> None:
     assert instant_us(unix_us(at)) == at
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.sampled_from("abc")))
 def test_what_repeats_is_kept_once_and_found_again(values: list[str]) -> None:
     seen, places = pointed_at(values)

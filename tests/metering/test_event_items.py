@@ -28,7 +28,7 @@ JSON = st.recursive(
 FIELDS = ["id", "source", "occurred_at", "model", "input", "output", "cached_input", "reasoning", "tenant", "key", "x"]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(JSON | st.dictionaries(st.sampled_from(FIELDS), JSON), min_size=1, max_size=8), st.data())
 def test_every_item_has_one_outcome_and_good_ones_are_untouched_by_bad_ones(
     items: list[Any], data: st.DataObject
@@ -49,7 +49,7 @@ def test_every_item_has_one_outcome_and_good_ones_are_untouched_by_bad_ones(
     assert all(one.code and one.detail for one in rejected)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
     try:
@@ -59,7 +59,7 @@ def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
     assert 1 <= len(events) + len(rejected) <= EVENTS_MAX
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     tokens=st.integers(0, EVENT_TOKENS_MAX),
     output=st.integers(0, EVENT_TOKENS_MAX),

@@ -27,7 +27,7 @@ def one(owner: Owned = OWNER, label: str = "team", at_us: int = 7, **numbers: in
     return OwnedColumns(("e-1",), (owner,), zero, (label,), zero, np.array([at_us]), row)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(owned_columns())
 def test_many_have_the_keys_that_each_has(events: OwnedColumns) -> None:
     sources = [events.owners[owner].source for owner in events.owner]

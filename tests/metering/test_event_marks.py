@@ -10,7 +10,7 @@ from metering.models import UsageHour
 from tests.examples import examples
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.permutations(MARKS).flatmap(lambda marks: st.integers(0, len(MARKS)).map(lambda count: marks[:count])))
 def test_a_set_of_marks_is_one_number_and_one_text(marks: list[str]) -> None:
     text = text_of(bits_of(marks))

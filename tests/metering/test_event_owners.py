@@ -100,7 +100,7 @@ def states(draw: st.DrawFn) -> list[Served]:
     return sorted(found)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(before=states(), now=states())
 def test_outside_the_span_that_changed_every_answer_is_the_same(before: list[Served], now: list[Served]) -> None:
     changed = changed_span(before, now, from_us=2, to_us=12)
@@ -113,7 +113,7 @@ def test_outside_the_span_that_changed_every_answer_is_the_same(before: list[Ser
     assert changed_span(now, now, from_us=2, to_us=12) is None
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(state=states())
 def test_what_is_kept_is_read_back(state: list[Served]) -> None:
     kept: Any = msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(state)))
@@ -121,7 +121,7 @@ def test_what_is_kept_is_read_back(state: list[Served]) -> None:
     assert since(state, 5) == [one for one in state if one.to_us > 5]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(state=states(), instants=st.lists(INSTANTS, min_size=1), model=st.sampled_from(MODELS))
 def test_many_at_once_are_as_one_by_one(state: list[Served], instants: list[int], model: str) -> None:
     events = columns([(Owned("g", model, TENANT, NOBODY, ""), at_us) for at_us in instants])

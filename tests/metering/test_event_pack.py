@@ -42,7 +42,7 @@ def owned_columns(draw: st.DrawFn) -> OwnedColumns:
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(owned_columns())
 def test_what_is_packed_is_unpacked(events: OwnedColumns) -> None:
     found = unpack(pack(events))

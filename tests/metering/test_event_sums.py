@@ -117,7 +117,7 @@ def expected(said: Sequence[Said], received: timedelta) -> Counter[tuple[object,
     return Counter({key: value for key, value in found.items() if value})
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(SAID, min_size=1, max_size=12), st.integers(0, 300), st.integers(0, 5))
 def test_sums_are_those_of_each_event_in_any_chunks(said: list[Said], received_min: int, parts: int) -> None:
     received = received_min * MINUTE

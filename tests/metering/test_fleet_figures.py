@@ -151,7 +151,7 @@ def test_only_the_providers_own_clusters_and_only_the_chosen_one(cast: Cast) -> 
     assert one.slug == "sample-west"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 3000), st.data())
 def test_a_card_is_never_more_than_free_and_never_less_than_taken(sliced: int, data: st.DataObject) -> None:
     held = data.draw(st.integers(0, min(sliced, 1000)))

@@ -174,7 +174,7 @@ def test_errors_stand_before_what_is_only_slow(cast: Cast, card: Accelerator, dj
 WORK = st.builds(Work, st.integers(0, 10**12), st.decimals(0, 10_000, places=2))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(WORK, WORK)
 def test_only_a_clear_fall_of_enough_work_is_told(now: Work, before: Work) -> None:
     fell = fell_below_usual(now, before)
@@ -186,7 +186,7 @@ def test_only_a_clear_fall_of_enough_work_is_told(now: Work, before: Work) -> No
         assert usual > 0
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(WORK)
 def test_nothing_falls_below_itself(work: Work) -> None:
     assert fell_below_usual(work, work) is None

@@ -203,7 +203,7 @@ def test_reading_who_bills_takes_one_query_and_pages(cast: Cast, deployment: Dep
     assert found == every.rows
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001  hypothesis wants it so
 def test_the_instants_offered_are_ones_that_are_taken(now: datetime) -> None:
     hour, day, month = instants_ahead(now)

@@ -128,7 +128,7 @@ EDGES = st.lists(st.integers(0, 46 * HOUR_MS), max_size=6)
 VALUES = st.integers(0, 2**62)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(VALUES, SPANS, EDGES, st.integers(0, 1_000))
 def test_parts_sum_to_the_whole_and_are_proportional(
     value: int, span: tuple[int, int], edges: list[int], snap_ms: int
@@ -143,7 +143,7 @@ def test_parts_sum_to_the_whole_and_are_proportional(
         assert part.value >= 0
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(VALUES, SPANS, EDGES)
 def test_no_part_crosses_an_hour(value: int, span: tuple[int, int], edges: list[int]) -> None:
     from_ms, length = span
@@ -151,7 +151,7 @@ def test_no_part_crosses_an_hour(value: int, span: tuple[int, int], edges: list[
         assert hour_of(part.from_ms) == part.hour_ms == hour_of(part.to_ms - 1)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(VALUES, SPANS, EDGES, EDGES)
 def test_cutting_finer_never_moves_a_unit_across_an_edge(
     value: int, span: tuple[int, int], edges: list[int], more: list[int]
@@ -164,7 +164,7 @@ def test_cutting_finer_never_moves_a_unit_across_an_edge(
         assert sum(part.value for part in inside) == whole.value
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(VALUES, SPANS), max_size=8), st.randoms(use_true_random=False))
 def test_hours_are_the_same_in_any_order(deltas: list[tuple[int, tuple[int, int]]], random: Random) -> None:
     parts = [

@@ -63,7 +63,7 @@ def test_of_a_batch_the_longest_column_and_the_ends_of_the_others_are_instants()
     assert instants_of([], 7) == [7]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(1, 2 * PAUSE_MS_MAX), max_size=40), st.data())
 def test_covered_time_and_holes_make_the_whole_however_they_are_cut_up(pauses: list[int], data: st.DataObject) -> None:
     instants = [HOUR_0]

@@ -36,14 +36,14 @@ def node(cast: Cast) -> Node:
     return make_node(make_cluster(cast.provider))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(LABELS)
 def test_the_order_of_labels_names_nothing(labels: dict[str, str]) -> None:
     turned = dict(reversed(labels.items()))
     assert identity_of(meter(labels=labels)) == identity_of(meter(labels=turned))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(LABELS, LABELS)
 def test_different_labels_are_different_meters_within_the_column(one: dict[str, str], other: dict[str, str]) -> None:
     first, second = identity_of(meter(labels=one)), identity_of(meter(labels=other))

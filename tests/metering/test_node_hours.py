@@ -49,7 +49,7 @@ def hour(node: Node, back: int, expected: int, observed: int) -> None:
     )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, HOUR_MS), st.integers(0, 2 * HOUR_MS))
 def test_a_share_is_never_more_than_the_whole_and_whole_only_at_its_edge(expected: int, observed: int) -> None:
     found = covered_permille(expected, observed)

@@ -50,7 +50,7 @@ claims = st.lists(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(claims, claims)
 def test_before_the_first_difference_every_instant_has_the_same_owner(
     old: list[OwnerClaim], new: list[OwnerClaim]
@@ -62,7 +62,7 @@ def test_before_the_first_difference_every_instant_has_the_same_owner(
             assert before[subject].owner_at(at_ms) == now[subject].owner_at(at_ms)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(claims)
 def test_what_is_kept_comes_back_the_same(some: list[OwnerClaim]) -> None:
     owners = Owners(some, [(ALICE, 5)])

@@ -42,7 +42,7 @@ def plan(**changes: object) -> PartitionPlan:
     return PartitionPlan(**fields)  # type: ignore[arg-type]  # fields by name
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(INSTANTS, st.sampled_from(["month", "day"]), st.integers(1, 40))
 def test_spans_contain_the_instant_and_follow_each_other(at: datetime, unit: Unit, ahead: int) -> None:
     spans = spans_ahead(at, unit, ahead)

@@ -217,7 +217,7 @@ def printed(value: int) -> int:
     return int(float(f"{value:.6g}"))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), min_size=1, max_size=30))
 def test_six_digits_cost_less_than_one_step_of_the_page_and_never_fall(first: int, rises: list[int]) -> None:
     """`3.21457e+06` stands for ten values at a million, and for a thousand at 10^8: what is lost now comes later."""
@@ -259,7 +259,7 @@ EDGES = Timeline(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(histories(), st.sampled_from([NOBODYS, EDGES]))
 def test_runs_give_exactly_what_single_readings_give(columns: list[RegisterColumn], timeline: Timeline) -> None:
     quick, slow = fold(*columns, timeline=timeline), one_by_one(*columns, timeline=timeline)
@@ -269,7 +269,7 @@ def test_runs_give_exactly_what_single_readings_give(columns: list[RegisterColum
     assert sum(tally.value for tally in quick.tallies.values()) == (quick.state.counted if quick.state else 0)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(histories(), st.data())
 def test_any_packing_into_columns_and_any_repetition_give_the_same(
     columns: list[RegisterColumn], data: st.DataObject

@@ -98,7 +98,7 @@ def made(given_stretches: Given, *, finished_known: bool) -> list[Stretch]:
     ]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(QUANTITIES, st.sampled_from(["llamacpp", "sample", "vllm"]), st.booleans(), STRETCHES)
 def test_parts_and_rest_make_the_difference(
     quantity: str, engine: str, finished_known: bool, given_stretches: Given
@@ -109,7 +109,7 @@ def test_parts_and_rest_make_the_difference(
         assert all(part.tokens for part in one.explained)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(QUANTITIES, st.sampled_from(["llamacpp", "sample"]), STRETCHES)
 def test_parts_that_nothing_proves_never_turn_the_sign_of_the_rest(
     quantity: str, engine: str, given_stretches: Given
@@ -135,7 +135,7 @@ def test_a_gateway_that_reports_aborted_requests_leaves_nothing_to_explain() -> 
     assert parts("output", VLLM, engine=1_000, gateway=1_000, finished=700) == ([], 0)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(-1_000, 1_000), max_size=30))
 def test_what_neighbours_cancel_sums_to_zero_and_never_exceeds_the_difference(differences: list[int]) -> None:
     explained = in_flight([(NOON + index * HOUR, one) for index, one in enumerate(differences)])
@@ -145,7 +145,7 @@ def test_what_neighbours_cancel_sums_to_zero_and_never_exceeds_the_difference(di
         assert part * difference >= 0
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.sampled_from(("input", "cached_input", "output", "reasoning", "requests")),
     st.sampled_from((frozenset[str](), VLLM, frozenset({"llamacpp"}), frozenset({"vllm", "sglang"}))),

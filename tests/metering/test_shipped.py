@@ -10,7 +10,7 @@ from tests.examples import examples
 from tests.metering.fleet import energy, meter
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.dictionaries(st.integers(0, 2**64 - 1), st.integers(0, 2**63 - 1)))
 def test_what_is_written_is_read(shipped: dict[int, int]) -> None:
     assert read_shipped(write_shipped(shipped)) == shipped

@@ -15,7 +15,7 @@ def test_a_stream_without_usage_is_unknown() -> None:
     assert usage_of_stream([None, None]) is None
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(told=st.lists(st.one_of(st.none(), counts)), last=counts, silent=st.integers(0, 3))
 def test_the_last_that_was_told_counts(told: list[EventCounts | None], last: EventCounts, silent: int) -> None:
     assert usage_of_stream([*told, last, *[None] * silent]) == last

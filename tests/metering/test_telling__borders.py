@@ -124,7 +124,7 @@ def test_what_was_found_a_day_ago_is_history(cast: Cast, found_at: datetime, is_
     assert tell_metering(now=NOW) == 2 * is_told
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001  with its zone beside
 def test_the_first_identifier_of_an_instant_is_of_version_seven_and_holds_its_milliseconds(at: datetime) -> None:
     first = _first_id(at)

@@ -47,7 +47,7 @@ def test_cuts_count_only_where_their_deployment_holds() -> None:
     assert ended.slot_at(cut).from_ms == NOON_MS
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.integers(NOON_MS - 3 * HOUR_MS, NOON_MS + 3 * HOUR_MS), max_size=6),
     st.lists(st.integers(NOON_MS - 3 * HOUR_MS, NOON_MS + 3 * HOUR_MS), min_size=1, max_size=20),
@@ -64,7 +64,7 @@ def test_slots_tile_time_whatever_is_asked_first(edges: list[int], asked: list[i
         assert slot == other.slot_at(at_ms)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 10 * HOUR_MS), st.integers(0, 10 * HOUR_MS))
 def test_edges_between_are_strictly_inside_and_ascend(start: int, length: int) -> None:
     timeline = Timeline([Claim(ALICE, HOUR_MS + 7, 5 * HOUR_MS)])

@@ -79,7 +79,7 @@ def test_hours_are_the_difference_of_the_register() -> None:
     assert check_sums([(7, 7), (8, 7)]) == [None, Found(Check.SUM, 8, 7)]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 10**12), max_size=80), st.integers(0, 10**12))
 def test_an_hour_within_its_profile_is_no_spike(profile: list[int], value: int) -> None:
     found = {one.check for one in check_hour(MeterHour([actual(value)], profile))}

@@ -47,7 +47,7 @@ def test_instants_must_not_fall_and_the_first_that_does_is_named() -> None:
     wire.check_batch(batches.batch(registers=[batches.column([1, 1], read_at_ms=[START, START])]))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 1_000), min_size=1, max_size=30))
 def test_instants_pass_exactly_when_they_are_sorted(instants: list[int]) -> None:
     batch = batches.batch(registers=[batches.column([0] * len(instants), read_at_ms=instants)])

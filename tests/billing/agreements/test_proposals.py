@@ -84,7 +84,7 @@ changes = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(changes, min_size=1, max_size=5))
 def test_what_is_written_is_read_back(proposed: list[dict[str, Any]]) -> None:
     found = read(*proposed)

@@ -56,7 +56,7 @@ def test_what_begins_has_no_before_and_what_ends_no_after() -> None:
     assert [each.after for each in differences(LEASE, None)] == [None, None]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(prices, prices)
 def test_the_same_value_in_other_digits_is_no_difference(one: Decimal, other: Decimal) -> None:
     before = LeaseWording(price_per_gpu_hour=one)

@@ -83,7 +83,7 @@ def test_a_batch_that_does_not_say_its_parts_is_one_movement() -> None:
     assert (found.reference, float(found.amount), found.text) == ("B7", 25, "part 1 part 2")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.sampled_from(["1.00", "2.00"]), max_size=6))
 def test_movements_without_an_id_are_known_again_in_any_file(amounts: list[str]) -> None:
     told = [Movement(amount, "same words", "NONREF") for amount in amounts]
@@ -135,7 +135,7 @@ def test_too_many_entries_are_refused_rather_than_cut(monkeypatch: pytest.Monkey
         read_camt(camt([Movement("1.00"), Movement("2.00")]))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=60).map(lambda junk: b"<Document><BkToCstmrStmt><Stmt>" + junk))
 def test_nothing_but_the_one_error_leaves_the_reader(content: bytes) -> None:
     with pytest.raises(UnreadableStatement):

@@ -83,7 +83,7 @@ def test_one_transfer_for_several_invoices_of_a_known_payer_is_found() -> None:
     assert propose(incoming("3", payer=payer), [], many) == ()
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     amount=st.decimals(min_value="0.01", max_value=1000, places=2),
     named=st.lists(st.tuples(st.integers(1, 3), st.decimals(min_value=0, max_value=500, places=2)), max_size=6),

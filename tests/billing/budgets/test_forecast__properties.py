@@ -66,7 +66,7 @@ def test_a_range_is_there_exactly_where_enough_days_were_tried(days: list[Decima
         assert found.low <= found.expected
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(ONE, max_size=WEEK - 1))
 def test_less_than_a_week_says_nothing(days: list[Decimal]) -> None:
     assert forecast(days, spent=ZERO, today=ZERO, left=1) is None

@@ -70,7 +70,7 @@ def test_what_always_swings_may_swing() -> None:
     assert unlike_hours(swinging, latest=HOURS_OF_DAY) == []
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(min_value=0, max_value=10**12), max_size=400), st.integers(min_value=0, max_value=500))
 def test_only_the_latest_are_looked_at_and_each_has_a_past(hours: list[int], latest: int) -> None:
     for one in unlike_hours(hours, latest=latest):

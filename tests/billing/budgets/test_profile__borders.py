@@ -112,7 +112,7 @@ def test_what_comes_after_an_hour_does_not_change_what_it_was(hours: list[int], 
     assert [one for one in unlike_hours([*hours, later], latest=6) if one.place < len(hours)] == before
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(level=st.integers(TOKENS_MIN, 10**12), days=st.integers(DAYS_MIN, 20))
 def test_what_never_changes_is_never_unlike(level: int, days: int) -> None:
     assert unlike_hours([level] * (HOURS_OF_DAY * days), latest=HOURS_OF_DAY) == []

@@ -82,7 +82,7 @@ def test_reached_is_exact_at_the_threshold() -> None:
     assert percent_of(Decimal(200), amount) == 100
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(used=AMOUNTS, more=AMOUNTS, amount=AMOUNTS)
 def test_more_use_never_takes_a_threshold_back(used: Decimal, more: Decimal, amount: Decimal) -> None:
     thresholds = (10, 50, 100, 250)
@@ -92,7 +92,7 @@ def test_more_use_never_takes_a_threshold_back(used: Decimal, more: Decimal, amo
     assert all(percent_of(used, amount) >= one for one in before)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(at=INSTANTS, zone=st.sampled_from(ZONES), per=st.sampled_from(list(Per)))
 def test_periods_follow_each_other_without_gap_and_hold_their_instant(at: datetime, zone: str, per: Per) -> None:
     from_at, to_at = window_of(per, zone, at)

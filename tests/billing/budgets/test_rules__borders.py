@@ -95,7 +95,7 @@ def test_the_first_that_may_not_be_is_refused_in_words(changes: dict[str, Any], 
     assert refused.value.field == words.partition(":")[0]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(amount=st.decimals(allow_nan=True, allow_infinity=True), thresholds=st.lists(st.integers(-5, 1100), max_size=12))
 def test_whatever_is_given_is_a_budget_or_refused_with_its_field(amount: Decimal, thresholds: list[int]) -> None:
     rule = replace(RULE, amount=amount, thresholds=tuple(thresholds))
@@ -115,7 +115,7 @@ def refused_field(rule: Rule) -> str:
     return ""
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(used=MONEY, amount=MONEY, thresholds=RISING)
 def test_a_threshold_is_reached_where_its_part_of_the_amount_is_used(
     used: Decimal, amount: Decimal, thresholds: tuple[int, ...]
@@ -126,7 +126,7 @@ def test_a_threshold_is_reached_where_its_part_of_the_amount_is_used(
     assert found == thresholds[: len(found)], "none is passed over"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(used=MONEY, amount=MONEY)
 def test_a_percentage_is_rounded_down_to_a_tenth_and_never_says_more_than_is_used(
     used: Decimal, amount: Decimal
@@ -136,7 +136,7 @@ def test_a_percentage_is_rounded_down_to_a_tenth_and_never_says_more_than_is_use
     assert (shown >= 100) == is_used_up(used, amount)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.data())
 def test_reached_in_two_looks_is_reached_in_one(data: st.DataObject) -> None:
     amount, thresholds = data.draw(MONEY), data.draw(RISING)
@@ -145,7 +145,7 @@ def test_reached_in_two_looks_is_reached_in_one(data: st.DataObject) -> None:
     assert told == set(reached(first + more, amount, thresholds))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(day=st.dates(date(2015, 1, 1), date(2039, 12, 31)), zone=st.sampled_from(ZONES))
 def test_days_of_a_zone_join_and_each_begins_on_its_own_date(day: date, zone: str) -> None:
     start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
@@ -156,7 +156,7 @@ def test_days_of_a_zone_join_and_each_begins_on_its_own_date(day: date, zone: st
     assert (start - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date() < day
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(day=st.dates(date(2015, 1, 1), date(2039, 12, 31)), zone=st.sampled_from(ZONES))
 def test_a_month_is_its_days_and_a_week_is_seven(day: date, zone: str) -> None:
     at = day_start(day, zone)

@@ -107,7 +107,7 @@ def test_each_wrong_field_is_named_and_no_other(body: dict[str, Any], fields: li
         assert read(**body)["currency"] == "USD", "blanks around it are no matter"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(1, 1000), max_size=10))
 def test_thresholds_may_come_in_any_order_and_twice(thresholds: list[int]) -> None:
     rule = read_rule({**read(thresholds=thresholds), "currency": "USD"}, "UTC")

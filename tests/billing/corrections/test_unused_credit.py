@@ -74,7 +74,7 @@ def test_more_than_is_left_is_refused_with_what_is() -> None:
         assert refused.value.extra == {"left": left_over}
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 500), max_size=5), st.integers(1, 2_000))
 def test_parts_are_the_wish_and_within_their_purchases(lefts: list[int], asked: int) -> None:
     chosen = [purchase(str(place), amount, day=place + 1) for place, amount in enumerate(lefts)]

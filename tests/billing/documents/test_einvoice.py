@@ -74,7 +74,7 @@ def test_requests_are_counted_and_other_units_are_one_piece() -> None:
     assert (item.quantity, item.price) == (Decimal(1), Decimal("20.00"))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     quantity=st.decimals(min_value=-10_000, max_value=10_000_000, places=3),
     price=st.decimals(min_value=0, max_value=1000, places=6),

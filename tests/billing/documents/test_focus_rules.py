@@ -94,7 +94,7 @@ def test_a_share_has_its_list_price_and_the_part_that_is_owed() -> None:
     assert (row["SkuId"], row["SkuPriceId"]) == ("token_share/m/input", "token_share/m/input@v1")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     figures=st.fixed_dictionaries(
         {

@@ -63,7 +63,7 @@ def test_what_cannot_be_a_schedule_says_why(steps: list[dict[str, Any]], words: 
         read_schedule(steps)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(STEP, max_size=6))
 def test_every_schedule_that_is_taken_gives_notice_before_it_suspends(steps: list[dict[str, Any]]) -> None:
     try:

@@ -204,7 +204,7 @@ def test_a_step_with_its_fee_is_taken_back_whole_or_not_at_all(cast: Cast, invoi
     assert (DunningTakenBack.objects.count(), DebitTakenBack.objects.count()) == (1, 1)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.one_of(fee_steps, plain_steps), max_size=STEPS_MAX))
 def test_a_schedule_is_read_in_any_order_and_written_as_it_is_read(steps: list[dict[str, Any]]) -> None:
     if len({(step["after_days"], step["action"]) for step in steps}) != len(steps):
@@ -222,7 +222,7 @@ def test_a_schedule_is_read_in_any_order_and_written_as_it_is_read(steps: list[d
         assert Fraction(step.percent) == Fraction(said.get("percent", 0))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(plain_steps, max_size=6, unique_by=lambda step: (step["after_days"], step["action"])))
 def test_steps_come_one_after_the_other_until_none_is_left(steps: list[dict[str, Any]]) -> None:
     planned = read_schedule(steps)

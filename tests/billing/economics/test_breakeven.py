@@ -47,7 +47,7 @@ offers_of = st.builds(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(offers_of, offers_of)
 def test_between_crossings_the_order_never_changes(left: Offer, right: Offer) -> None:
     left, right = Offer("left", left.rays), Offer("right", right.rays)

@@ -87,7 +87,7 @@ def test_a_new_rate_counts_from_its_hour_on() -> None:
 prices = st.decimals(0, 10**6, places=6)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     rates=st.builds(
         CostRates,
@@ -125,7 +125,7 @@ def test_the_uses_cost_what_the_cluster_costs_to_the_last_decimal(
     assert exact_sum(row.overhead_cost for row in rows) == to_charge(overhead)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     amount=st.decimals(-(10**12), 10**12, places=18), weights=st.lists(st.integers(1, 10**12), min_size=1, max_size=6)
 )

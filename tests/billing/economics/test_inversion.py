@@ -39,7 +39,7 @@ def test_days_that_are_not_there_do_not_end_a_run() -> None:
     assert (found.since, found.days) == (FIRST, 2)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(-50, 50), max_size=40))
 def test_the_loss_is_the_sum_of_the_losing_tail(margins: list[int]) -> None:
     tail: list[int] = []

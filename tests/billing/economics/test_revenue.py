@@ -59,7 +59,7 @@ def test_what_fits_nowhere_stays_a_row_without_a_place() -> None:
     }
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(
         st.builds(

@@ -88,7 +88,7 @@ amounts = st.integers(0, 10**9)
 made = st.builds(Tokens, input=amounts, cached_input=amounts, cache_write=amounts, output=amounts)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     free=st.dictionaries(cards, st.integers(0, 8 * HOUR)),
     held=st.dictionaries(st.tuples(tenants, cards), st.integers(0, 8 * HOUR), max_size=4),

@@ -198,7 +198,7 @@ parts = st.builds(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(parts, max_size=6))
 def test_figures_add_up_in_any_order(each: list[Figures]) -> None:
     total = total_of(each)

@@ -80,7 +80,7 @@ def test_a_time_of_very_many_periods_is_one() -> None:
     assert begins_inside([window])
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     kind=st.sampled_from(["calendar_month", "anniversary_month", "week", "day"]),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]),

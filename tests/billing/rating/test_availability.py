@@ -75,7 +75,7 @@ def test_nothing_is_credited_before_the_periods_end() -> None:
     assert adjust_availability(ladder(24), early, leased().lines).lines == ()
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.floats(0, 24, allow_nan=False), st.integers(1, 23))
 def test_the_same_ladder_in_two_stretches_credits_the_same(lost: float, edge: int) -> None:
     lines = leased().lines
@@ -84,7 +84,7 @@ def test_the_same_ladder_in_two_stretches_credits_the_same(lost: float, edge: in
     assert once.exact_total == twice.exact_total
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 24 * 60), min_size=2, max_size=2))
 def test_more_lost_never_credits_less(minutes: list[int]) -> None:
     less, more = sorted(minutes)

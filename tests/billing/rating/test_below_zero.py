@@ -92,7 +92,7 @@ def test_only_what_the_exact_amounts_are_below_zero_is_handed_on(
     assert make_bill((*amounts(*lines), *rated.lines), "JPY").total == 0
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.decimals(-50, 50, places=4), max_size=6),
     st.decimals(0, 20, places=0),

@@ -12,7 +12,7 @@ USED = st.dictionaries(st.sampled_from(list(QUANTITIES)), MIXES)
 PARTS = st.sets(st.sampled_from([row.name for row in QUANTITIES.values() if row.part_of]))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USED, PARTS)
 def test_what_is_priced_is_what_was_counted_less_parts_billed_inside(
     used: dict[str, dict[str, int]], parts: set[str]
@@ -26,7 +26,7 @@ def test_what_is_priced_is_what_was_counted_less_parts_billed_inside(
         assert priced == sum(used.get(name, {}).values())
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(MIXES, st.integers(0, 10**19))
 def test_a_mix_divides_exactly(mix: dict[str, int], count: int) -> None:
     count = min(count, sum(mix.values()))

@@ -42,7 +42,7 @@ TIERS = st.dictionaries(
 BAND = st.sampled_from(CONTEXT_BANDS)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(TIERS, BAND, st.sampled_from(list(TokenClass)))
 def test_a_price_is_that_of_the_greatest_threshold_not_above_the_request(
     tiers: dict[tuple[TokenClass, int], str], band: int, token_class: TokenClass
@@ -54,7 +54,7 @@ def test_a_price_is_that_of_the_greatest_threshold_not_above_the_request(
     assert book.price_per_mtok("other", token_class, band) is None
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(TIERS, BAND, BAND)
 def test_a_tier_tells_all_prices_of_a_model_and_never_falls_for_a_longer_request(
     tiers: dict[tuple[TokenClass, int], str], one: int, other: int

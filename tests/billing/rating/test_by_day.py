@@ -25,7 +25,7 @@ def by_day(usage: list[Used], agreed: TokenPriceWording) -> tuple[tuple[RatedLin
     return lines, list(divided(lines, [about], lambda at: at.date().isoformat()))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(USED, max_size=10), wordings(("graduated", "volume")))
 def test_the_days_of_a_line_are_the_line(usage: list[Used], agreed: TokenPriceWording) -> None:
     lines, days = by_day(usage, agreed)
@@ -40,7 +40,7 @@ def test_the_days_of_a_line_are_the_line(usage: list[Used], agreed: TokenPriceWo
     assert whole == parts
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(USED, max_size=10))
 def test_at_one_price_each_day_has_what_was_used_on_it(usage: list[Used]) -> None:
     usage = [one for one in usage if not one.marks]
@@ -74,7 +74,7 @@ def test_lines_of_other_terms_stay_as_they_are() -> None:
 CALLERS = st.sampled_from(["", "key-a|search", "key-b|"])
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(USED, CALLERS), max_size=10), wordings(("graduated", "volume")))
 def test_callers_change_no_line_and_their_parts_are_the_days(
     said: list[tuple[Used, str]], agreed: TokenPriceWording
@@ -91,7 +91,7 @@ def test_callers_change_no_line_and_their_parts_are_the_days(
     assert +whole == +divided_sums
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(USED, CALLERS), max_size=10))
 def test_at_one_price_each_caller_has_what_it_used(said: list[tuple[Used, str]]) -> None:
     usage = [structs.replace(used, caller=caller) for used, caller in said if not used.marks]

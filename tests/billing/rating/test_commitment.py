@@ -30,7 +30,7 @@ def committed(*cuts: datetime, carried: dict[str, Decimal] | None = None, **said
     return TermInput("M-1", "", FROM, None, stretches, facts=facts)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=6), st.sampled_from(["lost", "recoupable"]))
 def test_a_period_is_paid_for_by_the_larger_of_both(used: list[int], shortfall: str) -> None:
     carried: dict[str, Decimal] = {}
@@ -44,7 +44,7 @@ def test_a_period_is_paid_for_by_the_larger_of_both(used: list[int], shortfall: 
         assert paid == max(count, 100) if shortfall == "lost" else 100 <= paid <= max(count, 100)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=6))
 def test_what_is_recouped_was_paid_for_nothing_before(used: list[int]) -> None:
     carried: dict[str, Decimal] = {}

@@ -41,7 +41,7 @@ def grant(name: str, amount: Decimal | int = 10, **more: Any) -> Grant:
     return Grant(**{"name": name, "amount": Decimal(amount), "from_at": FROM, **more})
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(AMOUNTS, max_size=4), st.lists(st.integers(0, 30 * 10**6), max_size=5))
 def test_what_is_drawn_is_the_smaller_of_balance_and_bill(left: list[Decimal], tokens: list[int]) -> None:
     lines = tuple(token_line(str(n), count, model=f"m{n}", from_at=FROM) for n, count in enumerate(tokens))
@@ -74,7 +74,7 @@ def test_a_grant_pays_for_lines_of_its_time_and_scope_only() -> None:
 HOURS = st.integers(0, 31 * 24 - 1)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOURS, st.integers(1, 40), HOURS, st.integers(1, 40))
 def test_a_grant_pays_exactly_for_lines_that_reach_into_its_time(
     line_from: int, line_hours: int, grant_from: int, grant_hours: int
@@ -114,7 +114,7 @@ def test_a_grant_is_open_from_its_start_until_it_expires() -> None:
     assert [is_open(over, at) for at in (FROM - timedelta(seconds=1), FROM, MIDDLE)] == [False, True, False]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     spend_per_hour=st.integers(1, 100_000),
     check_every_s=st.integers(1, 90),
@@ -157,7 +157,7 @@ def test_what_was_charged_back_is_made_good_by_bought_credit_first() -> None:
     assert (grant_of(line), line.amount < 0) == ("given", True)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(st.integers(1, 100), st.integers(0, 200), st.booleans()), max_size=6))
 def test_making_good_moves_nothing_in_or_out_and_leaves_no_one_paying_while_another_owes(
     rows: list[tuple[int, int, bool]],

@@ -99,7 +99,7 @@ RUNS = st.lists(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(RUNS)
 def test_after_any_runs_what_is_booked_is_the_last_rating(runs: list[dict[str, tuple[int, str]]]) -> None:
     booked: dict[str, Booked] = {}

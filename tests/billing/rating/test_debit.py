@@ -50,7 +50,7 @@ def test_it_is_one_line_of_its_amount() -> None:
     assert line.rule == RULE_CORRECTION
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(at=st.integers(0, 31 * 86_400 - 1), seen=st.integers(0, 31 * 86_400))
 def test_it_is_owed_from_its_instant_on_and_in_its_period_alone(at: int, seen: int) -> None:
     begins, to_at = MARCH + timedelta(seconds=at), MARCH + timedelta(seconds=seen)

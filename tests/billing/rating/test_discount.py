@@ -28,7 +28,7 @@ def discount(ref: str = "D-1", **said: object) -> TermInput:
     return TermInput(ref, "", FROM, None, (Stretch(1, FROM, TO, wording),))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(LINES, st.integers(1, 100), st.decimals(0, 2_000, places=2))
 def test_together_they_take_no_more_than_there_is(tokens: list[int], percent: int, amount: Decimal) -> None:
     lines = made(tokens)
@@ -39,7 +39,7 @@ def test_together_they_take_no_more_than_there_is(tokens: list[int], percent: in
     assert sum((line.exact for line in lines), Fraction(0)) >= 0
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(LINES)
 def test_all_of_it_can_be_taken_off(tokens: list[int]) -> None:
     lines = made(tokens)

@@ -72,7 +72,7 @@ def counted(rated: Rated) -> Counter[tuple[object, ...]]:
     return found
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(USED, max_size=12), wordings(("graduated", "volume")), INSTANTS)
 def test_a_term_that_is_divided_comes_to_the_same_units_at_the_same_prices(
     usage: list[Used], said: TokenPriceWording, instants: set[datetime]

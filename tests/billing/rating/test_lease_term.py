@@ -90,7 +90,7 @@ def total(rated: Rated) -> Fraction:
     return rated.exact_total
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOLDS, FAULTS, WORDINGS, st.integers(1, MONTH - 1))
 def test_the_same_wording_in_two_stretches_gives_what_one_gives(
     holds: list[Hold], faults: list[Fact], wording: LeaseWording, edge: int
@@ -105,7 +105,7 @@ def test_the_same_wording_in_two_stretches_gives_what_one_gives(
     )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOLDS, WORDINGS, st.integers(1, MONTH - 1))
 def test_two_windows_sum_to_the_whole(holds: list[Hold], wording: LeaseWording, middle: int) -> None:
     held = term(by_slice(holds), wording)
@@ -117,7 +117,7 @@ def test_two_windows_sum_to_the_whole(holds: list[Hold], wording: LeaseWording, 
     assert sum((total(part) for part in parts), Fraction(0)) == total(whole)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOLDS, FAULTS, st.randoms(use_true_random=False))
 def test_neither_order_nor_cutting_of_holds_matters(holds: list[Hold], faults: list[Fact], random: object) -> None:
     held = by_slice(holds)
@@ -133,7 +133,7 @@ def test_neither_order_nor_cutting_of_holds_matters(holds: list[Hold], faults: l
     assert rate_lease_term(term(cut, PLAIN, *faults), window()) == rate_lease_term(term(held, PLAIN, *faults), window())
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOLDS, FAULTS, st.integers(1, MONTH))
 def test_rating_again_books_nothing_and_on_the_way_sums_to_the_end(
     holds: list[Hold], faults: list[Fact], up_to: int
@@ -147,7 +147,7 @@ def test_rating_again_books_nothing_and_on_the_way_sums_to_the_end(
     assert sum(one.amount for one in after.values()) == sum(line.amount for line in late.lines)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOLDS, FAULTS)
 def test_fault_never_takes_off_more_than_is_billed(holds: list[Hold], faults: list[Fact]) -> None:
     held = by_slice(holds)
@@ -155,7 +155,7 @@ def test_fault_never_takes_off_more_than_is_billed(holds: list[Hold], faults: li
     assert 0 <= with_fault <= total(rate_lease_term(term(held), window()))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, 60), st.integers(1, MONTH), st.booleans())
 def test_paid_in_advance_sums_to_what_was_held(days: int, ends: int, with_end: bool) -> None:
     wording = LeaseWording(price_per_gpu_hour=Decimal(2), billed=Billed.ADVANCE)

@@ -51,7 +51,7 @@ def test_the_moment_comes_first_and_then_the_dearest() -> None:
     assert dearest_first([cheap, dear, later]) == [later, dear, cheap]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.permutations(range(6)), st.integers(0, 99))
 def test_the_order_does_not_depend_on_how_lots_come(places: list[int], seed: int) -> None:
     random = Random(seed)
@@ -81,7 +81,7 @@ def test_names_are_those_of_all_wordings_once() -> None:
     assert names_of([Stretch(1, FROM, TO, TABLED), Stretch(2, FROM, TO, other)], "tiers") == ["main", "second"]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 100))
 def test_a_split_loses_nothing(actual: int, estimated: int, count: int) -> None:
     whole = replace(lot(), mix={"A": actual, "E": estimated})

@@ -37,7 +37,7 @@ def state(name: str, from_hours: float, to_hours: float, slice_ref: str = "s0") 
     return StateSpan(slice_ref=slice_ref, state=name, from_at=at(from_hours), to_at=at(to_hours))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.sets(st.sampled_from(STATES[:1] + STATES[2:])), st.lists(st.sampled_from(STATES), min_size=1, max_size=8))
 def test_the_states_that_bill_sum_to_what_is_billed(billed: set[str], states: list[str]) -> None:
     wording = OnDemandWording(price_per_gpu_hour=PRICE, billed_states=("running", *sorted(billed)))
@@ -47,7 +47,7 @@ def test_the_states_that_bill_sum_to_what_is_billed(billed: set[str], states: li
     assert rated.exact_total == hours * Fraction("3.6")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, 7_200), st.integers(0, 7_200))
 def test_a_session_is_billed_for_its_seconds_and_never_for_less_than_the_minimum(seconds: int, minimum: int) -> None:
     wording = OnDemandWording(price_per_gpu_hour=PRICE, minimum_seconds=minimum)

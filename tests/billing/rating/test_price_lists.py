@@ -85,7 +85,7 @@ def test_a_change_that_all_prices_share_is_told_from_one_that_they_do_not() -> N
 PRICES = st.dictionaries(st.builds(key, st.sampled_from(TokenClass)), st.decimals(0, 9, places=2), max_size=5)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(PRICES, PRICES)
 def test_changes_lead_from_one_list_to_the_other(
     before: dict[PriceKey, Decimal], after: dict[PriceKey, Decimal]

@@ -83,7 +83,7 @@ def test_a_list_by_itself_needs_a_price_below_every_tier() -> None:
         check_list({LONG: Decimal(2)}, where="prices")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.decimals(0, 10**11, places=12))
 def test_a_price_is_written_plainly_and_exactly(price: Decimal) -> None:
     text = plain(price)

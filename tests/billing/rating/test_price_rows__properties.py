@@ -38,7 +38,7 @@ def lists(draw: st.DrawFn) -> dict[PriceKey, Decimal]:
     return prices
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lists())
 def test_a_list_is_read_back_from_its_rows(prices: dict[PriceKey, Decimal]) -> None:
     rows = rows_of(prices)
@@ -47,13 +47,13 @@ def test_a_list_is_read_back_from_its_rows(prices: dict[PriceKey, Decimal]) -> N
     check_list(prices, where="prices")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lists())
 def test_the_order_in_which_a_list_was_put_together_is_not_seen_in_its_rows(prices: dict[PriceKey, Decimal]) -> None:
     assert rows_of(dict(reversed(prices.items()))) == rows_of(prices)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lists())
 def test_a_row_has_only_fields_that_say_something_and_one_price(prices: dict[PriceKey, Decimal]) -> None:
     for row in rows_of(prices):
@@ -62,7 +62,7 @@ def test_a_row_has_only_fields_that_say_something_and_one_price(prices: dict[Pri
         assert ("mark" in row) == ("factor" in row)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lists())
 def test_a_list_is_a_version_and_comes_back(prices: dict[PriceKey, Decimal]) -> None:
     version = version_of("v", START, prices)
@@ -70,7 +70,7 @@ def test_a_list_is_a_version_and_comes_back(prices: dict[PriceKey, Decimal]) -> 
     assert (version.version_id, version.effective_at) == ("v", START)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lists(), lists())
 def test_changes_say_everything_that_differs_and_nothing_else(
     before: dict[PriceKey, Decimal], after: dict[PriceKey, Decimal]
@@ -82,7 +82,7 @@ def test_changes_say_everything_that_differs_and_nothing_else(
     assert [change.key for change in found] == sorted(change.key for change in found)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lists(), lists())
 def test_changes_back_are_the_changes_forth_turned_round(
     before: dict[PriceKey, Decimal], after: dict[PriceKey, Decimal]
@@ -93,7 +93,7 @@ def test_changes_back_are_the_changes_forth_turned_round(
     ]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.dictionaries(KEYS, st.decimals("0.01", 100, places=2), min_size=1, max_size=6),
     st.integers(-99, 300).filter(bool),
@@ -103,7 +103,7 @@ def test_a_list_changed_as_a_whole_has_one_change(prices: dict[PriceKey, Decimal
     assert uniform_change(changes(prices, after)) == Decimal(percent) / 100
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(lists().filter(bool), st.data())
 def test_a_price_given_twice_is_refused_at_the_second(prices: dict[PriceKey, Decimal], data: st.DataObject) -> None:
     rows = rows_of(prices)
@@ -113,14 +113,14 @@ def test_a_price_given_twice_is_refused_at_the_second(prices: dict[PriceKey, Dec
     assert caught.value.field == f"prices[{len(rows)}]"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(KEYS, st.decimals("-1000000", "-0.000001", places=6))
 def test_no_price_is_below_nothing(key: PriceKey, price: Decimal) -> None:
     with pytest.raises(WrongWording, match="at least 0"):
         check_price(key, price, where="prices")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(KEYS, st.integers(1, 2_000_000))
 def test_requests_are_told_apart_only_where_usage_is(key: PriceKey, over: int) -> None:
     long = PriceKey(key.unit, key.model, key.quantity, over)

@@ -267,7 +267,7 @@ BOOKS = st.lists(
 MOMENTS = st.integers(0, 800)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(BOOKS, MOMENTS)
 def test_a_floating_contract_has_the_books_prices(book: list[PriceVersion], days: int) -> None:
     trivial = [stretch(PriceRule(rise_cap=RiseCap(percent_per_year=Decimal(1_000), from_at=START + 900 * DAY)))]
@@ -279,7 +279,7 @@ def test_a_floating_contract_has_the_books_prices(book: list[PriceVersion], days
         assert days == 0 or (found and found.version_id) == (expected and expected.version_id)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(BOOKS, MOMENTS, st.integers(0, 90))
 def test_notice_never_makes_anything_dearer_than_the_book_or_what_was_paid(
     book: list[PriceVersion], days: int, notice: int
@@ -298,7 +298,7 @@ def test_notice_never_makes_anything_dearer_than_the_book_or_what_was_paid(
             assert price == of_book
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(BOOKS, MOMENTS, st.integers(0, 30))
 def test_a_cap_holds_from_year_to_year_and_is_never_above_the_book(
     book: list[PriceVersion], days: int, percent: int
@@ -313,7 +313,7 @@ def test_a_cap_holds_from_year_to_year_and_is_never_above_the_book(
             assert Decimal(price) <= Decimal(first) * (1 + Decimal(percent) / 100) ** (years + 1)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(BOOKS, st.integers(1, 400), st.integers(0, 60), st.integers(0, 60))
 def test_a_window_read_in_parts_gives_the_same_prices(
     book: list[PriceVersion], days: int, notice: int, percent: int

@@ -75,7 +75,7 @@ def at_day(found: tuple[PriceVersion, ...], day: int) -> dict[PriceKey, Decimal]
     return prices_of(started[-1]) if started else {}
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), RULES)
 def test_versions_of_a_contract_start_one_after_the_other_under_ids_that_mean_one_list(
     book: list[PriceVersion], rule: PriceRule
@@ -90,7 +90,7 @@ def test_versions_of_a_contract_start_one_after_the_other_under_ids_that_mean_on
     assert all(str(price_row(one.version_id)) in known for one in found)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), RULES)
 def test_a_version_under_its_own_id_has_just_the_books_prices(book: list[PriceVersion], rule: PriceRule) -> None:
     originals = {one.version_id: prices_of(one) for one in book}
@@ -99,14 +99,14 @@ def test_a_version_under_its_own_id_has_just_the_books_prices(book: list[PriceVe
             assert prices_of(one) == originals[one.version_id]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), RULES, DAYS)
 def test_an_override_is_the_price_at_every_moment(book: list[PriceVersion], rule: PriceRule, day: int) -> None:
     if rule.overrides:
         assert at_day(read(book, rule), day)[KEYS[0]] == 7
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), st.integers(1, SPAN), DAYS)
 def test_a_locked_price_stands_until_the_lock_ends(book: list[PriceVersion], end: int, day: int) -> None:
     rule = PriceRule(lock=PriceLock(from_at=START, to_at=START + end * DAY))
@@ -117,7 +117,7 @@ def test_a_locked_price_stands_until_the_lock_ends(book: list[PriceVersion], end
         assert found == at_day(tuple(book), day)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), DAYS)
 def test_a_pinned_version_stands_for_what_it_prices(book: list[PriceVersion], day: int) -> None:
     pinned = book[-1]
@@ -125,14 +125,14 @@ def test_a_pinned_version_stands_for_what_it_prices(book: list[PriceVersion], da
     assert found == {**at_day(tuple(book), day), **prices_of(pinned)}
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), RULES, st.permutations(range(5)))
 def test_the_order_of_a_book_does_not_matter(book: list[PriceVersion], rule: PriceRule, order: list[int]) -> None:
     mixed = [book[place] for place in order if place < len(book)]
     assert read(mixed, rule) == read(book, rule)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), RULES, st.integers(1, SPAN))
 def test_what_comes_later_does_not_change_what_was_in_force(
     book: list[PriceVersion], rule: PriceRule, until: int
@@ -142,7 +142,7 @@ def test_what_comes_later_does_not_change_what_was_in_force(
     assert [at_day(whole, day) for day in range(0, until, 20)] == [at_day(early, day) for day in range(0, until, 20)]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), RULES)
 def test_a_version_takes_effect_not_before_its_instant_and_only_where_a_price_changes(
     book: list[PriceVersion], rule: PriceRule
@@ -161,7 +161,7 @@ def test_a_version_takes_effect_not_before_its_instant_and_only_where_a_price_ch
     assert [prices_of(one) for one in with_it] != [prices_of(one) for one in without]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(books(), st.decimals(0, 9, places=2))
 def test_a_floating_contract_is_changed_when_the_book_is(book: list[PriceVersion], price: Decimal) -> None:
     at = START + (SPAN + 1) * DAY
@@ -171,7 +171,7 @@ def test_a_floating_contract_is_changed_when_the_book_is(book: list[PriceVersion
     assert found == (None if same else at)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(RULES)
 def test_a_rule_is_a_document_that_is_read_back(rule: PriceRule) -> None:
     assert read_wording(PriceRule, write_wording(rule)) == rule

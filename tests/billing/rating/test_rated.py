@@ -80,13 +80,13 @@ def test_a_long_key_keeps_its_length_and_stays_its_own() -> None:
 PARTS = st.lists(st.text(alphabet="ab|%7C5", max_size=5), min_size=1, max_size=4).filter(lambda p: any(p))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(PARTS, PARTS)
 def test_different_parts_give_different_keys(left: list[str], right: list[str]) -> None:
     assert (line_key(*left) == line_key(*right)) == (left == right)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     quantity=st.decimals(min_value=-(10**12), max_value=10**12, places=6),
     price=st.decimals(min_value=0, max_value=10**4, places=8),

@@ -65,7 +65,7 @@ HOLDS = st.lists(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOLDS)
 def test_shapes_hold_exactly_what_was_held_in_any_order(holds: list[Hold]) -> None:
     found = shapes(holds, START, END)
@@ -73,7 +73,7 @@ def test_shapes_hold_exactly_what_was_held_in_any_order(holds: list[Hold]) -> No
     assert shapes(reversed(holds), START, END) == found
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(HOLDS, st.integers(0, 86_400_000))
 def test_two_windows_hold_as_much_as_the_whole(holds: list[Hold], middle_ms: int) -> None:
     middle = START + timedelta(milliseconds=middle_ms)

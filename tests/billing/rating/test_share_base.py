@@ -112,7 +112,7 @@ def test_a_statement_is_checked_against_what_was_metered() -> None:
     assert check_statement((), Decimal(0), Decimal(0)).is_within
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.decimals(0, 10**9, places=2), st.decimals(0, 10**9, places=2))
 def test_a_check_is_between_nothing_and_everything(stated: Decimal, metered: Decimal) -> None:
     check = StatementCheck(Fraction(stated), Fraction(metered), Decimal(3))

@@ -34,7 +34,7 @@ NUMBERS = st.integers(0, 2**63)
 MONEY = st.decimals(0, 10**12, places=18)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(engine=NUMBERS, gateway=NUMBERS, explained=st.integers(-(2**63), 2**63))
 def test_counts_of_both_witnesses_come_back_whole_however_large(engine: int, gateway: int, explained: int) -> None:
     fact = WitnessCounts(
@@ -50,7 +50,7 @@ def test_counts_of_both_witnesses_come_back_whole_however_large(engine: int, gat
     assert read_fact(write_fact(fact)) == fact
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(reported=MONEY, found=MONEY, cost=MONEY)
 def test_money_of_an_audit_comes_back_to_the_last_decimal(reported: Decimal, found: Decimal, cost: Decimal) -> None:
     fact = AuditFinding(

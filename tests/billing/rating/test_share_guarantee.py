@@ -150,7 +150,7 @@ def test_tests_say_what_was_entitled_and_what_followed() -> None:
     assert (int(test.entitled), test.is_over) == (30, False)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=4), st.sampled_from(["owed", "owed_recoupable"]))
 def test_every_month_owes_its_guarantee_and_never_more_than_share_and_guarantee(months: list[int], rule: str) -> None:
     words = {"guarantee": {"amount_per_span": "31", "shortfall": rule}}

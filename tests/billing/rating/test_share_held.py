@@ -117,7 +117,7 @@ def test_an_agreed_count_that_nobody_held_changes_nothing() -> None:
     assert owed(rate_share(plain, month())) == Fraction(3, 10)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, 2_000), st.integers(1, 2_000), st.data())
 def test_late_or_at_once_comes_to_the_same(engine: int, gateway: int, data: st.DataObject) -> None:
     lower, higher = sorted((engine, gateway))

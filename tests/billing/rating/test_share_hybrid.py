@@ -55,7 +55,7 @@ def test_stretches_with_and_without_a_hybrid_stand_by_themselves() -> None:
     assert rate_share(term(changed, *usage), month()).exact_total == 30 + 30
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 29))
 def test_a_breakpoint_is_of_the_period_whatever_amendments_cut_it(first: int, second: int, day: int) -> None:
     words = wording(**hybrid("agreed", agreed="100"))

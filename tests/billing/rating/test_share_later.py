@@ -152,7 +152,7 @@ def test_the_last_period_holds_nothing_and_releases_all() -> None:
     assert last.carries == ()
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6), st.integers(1, 100))
 def test_all_that_is_held_comes_back(months: list[int], days: int) -> None:
     words = wording(reserve={"percent": "7.5", "held_days": days})

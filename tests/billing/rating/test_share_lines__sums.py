@@ -69,7 +69,7 @@ def test_what_is_not_shared_is_counted_and_taken_off_again() -> None:
     assert gross.exact + off.exact == written(piece(10)).owed
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.sampled_from(["", "tests", "free_tier"])), max_size=8))
 def test_rows_come_to_what_is_shared_of_the_tokens_in_any_order(counts: list[tuple[int, str]]) -> None:
     pieces = [piece(tokens, rule=rule) for tokens, rule in counts]
@@ -96,7 +96,7 @@ def test_tokens_owe_their_share_but_nothing_where_rows_of_tiers_below_do() -> No
     assert line.exact_base == Fraction(20, 1_000_000)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, 29), st.decimals(0, 10**9, places=4))
 def test_rents_of_parts_come_to_the_rent_of_the_whole(day: int, amount: Decimal) -> None:
     found, whole = Written("S-1"), segment()

@@ -151,7 +151,7 @@ def test_parts_count_as_their_whole_class(part: str, whole: str) -> None:
     assert whole_class(part) == whole
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=6), st.integers(0, 400))
 def test_taking_moves_exactly_what_is_there(counts: list[int], tokens: int) -> None:
     before = [piece(count, mix={"A": count // 2, "E": count - count // 2}) for count in counts]

@@ -63,7 +63,7 @@ def total(words: dict[str, Any], usage: list[Used], **about: Any) -> Fraction:
     return rate_share(term(wording(**words), *usage, **about), month()).exact_total
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(wordings, usages)
 def test_base_and_exclusions_are_gross(words: dict[str, Any], usage: list[Used]) -> None:
     rating = share_rating(term(wording(**words), *usage), month())
@@ -81,7 +81,7 @@ def test_base_and_exclusions_are_gross(words: dict[str, Any], usage: list[Used])
     assert tiered <= base + TINY
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(wordings, usages, st.randoms())
 def test_order_changes_nothing(words: dict[str, Any], usage: list[Used], random: Any) -> None:
     shuffled = list(usage)
@@ -89,7 +89,7 @@ def test_order_changes_nothing(words: dict[str, Any], usage: list[Used], random:
     assert rate_share(term(wording(**words), *usage), month()) == rate_share(term(wording(**words), *shuffled), month())
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(wordings, usages, st.integers(1, 9))
 def test_splitting_usage_changes_nothing(words: dict[str, Any], usage: list[Used], parts: int) -> None:
     split = [
@@ -108,13 +108,13 @@ def test_splitting_usage_changes_nothing(words: dict[str, Any], usage: list[Used
     assert rate_share(term(wording(**words), *usage), month()) == rate_share(term(wording(**words), *split), month())
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(wordings, usages, st.integers(0, 300 * MTOK))
 def test_more_usage_never_owes_less(words: dict[str, Any], usage: list[Used], more: int) -> None:
     assert total(words, [*usage, used(more)]) >= total(words, usage) - TINY
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(wordings, usages, st.integers(1, 30 * 24 - 1))
 def test_the_same_wording_in_two_stretches_is_as_one(words: dict[str, Any], usage: list[Used], hour: int) -> None:
     words = {key: value for key, value in words.items() if key != "schedule"}
@@ -124,7 +124,7 @@ def test_the_same_wording_in_two_stretches_is_as_one(words: dict[str, Any], usag
     assert len({line.line_key for line in two.lines}) == len(two.lines)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(wordings, usages, usages)
 def test_a_second_run_books_nothing_and_late_usage_the_difference(
     words: dict[str, Any], usage: list[Used], late: list[Used]
@@ -137,7 +137,7 @@ def test_a_second_run_books_nothing_and_late_usage_the_difference(
     assert abs(sum((Fraction(each.amount) for each in after.values()), Fraction(0)) - second.exact_total) <= TINY
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(usages, st.integers(0, 100), st.integers(100, 200), st.integers(0, 9))
 def test_a_guarantee_and_a_cap_bound_what_is_owed(usage: list[Used], least: int, more: int, down: int) -> None:
     words = {"guarantee": {"amount_per_span": str(least + 1)}, "cap": {"amount_per_span": str(least + more)}}
@@ -146,7 +146,7 @@ def test_a_guarantee_and_a_cap_bound_what_is_owed(usage: list[Used], least: int,
     assert Fraction((least + 1) * (10 - down), 10) - TINY <= owed <= least + more + TINY
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 400 * MTOK), min_size=1, max_size=6))
 def test_recouped_is_never_more_than_was_carried(periods: list[int]) -> None:
     words = wording(guarantee={"amount_per_span": "60", "shortfall": "owed_recoupable"})
@@ -163,7 +163,7 @@ def test_recouped_is_never_more_than_was_carried(periods: list[int]) -> None:
         assert rated.exact_total >= 60 - TINY
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 900 * MTOK), min_size=1, max_size=5))
 def test_marginal_tiers_of_a_year_owe_for_parts_what_they_owe_for_the_sum(periods: list[int]) -> None:
     words = wording(tiers=TIERS, tier_period="lifetime")

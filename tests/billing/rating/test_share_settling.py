@@ -45,7 +45,7 @@ def test_the_last_wording_of_a_period_counts_and_of_two_shares_the_longer_time()
     assert settle_by([amended, (stretch(due_days=9),)], due_days=14, grace_hours=48).due_days == 9
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(DAYS, DAYS, DAYS), max_size=4))
 def test_a_bill_goes_by_something_that_was_said(values: list[tuple[int | None, int | None, int | None]]) -> None:
     names = ("due_days", "cut_off_grace_hours", "dispute_days")
@@ -76,7 +76,7 @@ def test_a_contradiction_is_two_different_values(
     assert contradiction(ShareSettlement(**left), ShareSettlement(**right)) == found
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(SETTLEMENTS, SETTLEMENTS)
 def test_a_contradiction_is_one_from_either_side(left: ShareSettlement, right: ShareSettlement) -> None:
     assert (contradiction(left, right) is None) == (contradiction(right, left) is None)

@@ -54,7 +54,7 @@ def stated(document: dict[str, Any], usage: list[Any]) -> tuple[Rated, ShareStat
     return rated, found[0] if found else None
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(elements, usages)
 def test_sections_add_up_to_the_lines(document: dict[str, Any], usage: list[Any]) -> None:
     rated, statement = stated(document, usage)
@@ -70,7 +70,7 @@ def test_sections_add_up_to_the_lines(document: dict[str, Any], usage: list[Any]
         assert sum((row.base for row in statement.of(section)), Fraction(0)) == sum(line.exact_base for line in lines)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(elements, usages)
 def test_the_waterfall_holds(document: dict[str, Any], usage: list[Any]) -> None:
     _, statement = stated(document, usage)
@@ -86,7 +86,7 @@ def test_the_waterfall_holds(document: dict[str, Any], usage: list[Any]) -> None
     assert statement.owed == statement.share + sum(row.owed for name in rest for row in statement.of(name))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(elements, usages, st.randoms(use_true_random=False))
 def test_the_order_of_lines_changes_no_row(document: dict[str, Any], usage: list[Any], shuffled: random.Random) -> None:
     rated, statement = stated(document, usage)
@@ -96,7 +96,7 @@ def test_the_order_of_lines_changes_no_row(document: dict[str, Any], usage: list
     assert again == (() if statement is None else (statement,))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(elements, usages)
 def test_no_two_rows_could_be_one_and_an_amount_has_no_price(document: dict[str, Any], usage: list[Any]) -> None:
     _, statement = stated(document, usage)

@@ -34,7 +34,7 @@ def by_hand(total: Fraction) -> Fraction:
     return (first * 30 + next_300 * 20 + (total - first - next_300) * 10) / 100
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.fractions(0, 1_000), st.fractions(0, 1_000))
 def test_marginal_parts_are_those_by_hand(position: Fraction, base: Fraction) -> None:
     bands = marginal(PARTS, position, base)
@@ -43,7 +43,7 @@ def test_marginal_parts_are_those_by_hand(position: Fraction, base: Fraction) ->
     assert sum((band.base for band in bands), Fraction(0)) == base
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 900 * MTOK))
 def test_a_month_of_tiers_is_as_by_hand(tokens: int) -> None:
     assert rate_share(term(wording(tiers=TIERS), used(tokens)), month()).exact_total == by_hand(Fraction(tokens, MTOK))

@@ -127,7 +127,7 @@ def test_counts_of_another_time_change_nothing() -> None:
     assert tokens_of(rate(words, *facts)) == 1_000
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 3_000))
 def test_refunds_take_at_most_what_is_shared_and_only_where_agreed(tokens: int) -> None:
     fact = RefundedCounts(**ABOUT, tokens=tokens)
@@ -135,7 +135,7 @@ def test_refunds_take_at_most_what_is_shared_and_only_where_agreed(tokens: int) 
     assert tokens_of(rate({}, fact)) == 1_000
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 2_000), st.integers(0, 2_000), st.sampled_from(["bill_lower", "bill_engine", "hold_and_ask"]))
 def test_what_bills_is_never_outside_both_counts(engine: int, gateway: int, rule: str) -> None:
     words = {"outside_tolerance": rule, "tolerance_percent": "0"}

@@ -15,7 +15,7 @@ def seconds(spans: list[Span]) -> set[int]:
     return {second for start, end in spans for second in range(start, end)}
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(SPANS, SPANS)
 def test_spans_are_sets_of_seconds(left: list[Span], right: list[Span]) -> None:
     assert seconds(joined(left)) == seconds(left)
@@ -24,7 +24,7 @@ def test_spans_are_sets_of_seconds(left: list[Span], right: list[Span]) -> None:
     assert length(left) == len(seconds(left))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(SPANS)
 def test_joined_spans_are_in_order_and_do_not_touch(spans: list[Span]) -> None:
     ends = [edge for span in joined(spans) for edge in span]

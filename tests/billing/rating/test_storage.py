@@ -25,7 +25,7 @@ def window(from_at: datetime, to_at: datetime, zone: str = "UTC") -> RatingWindo
     return RatingWindow("USD", zone, from_at, to_at, to_at)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(1, 90 * 86_400 - 1), st.integers(0, 10**9))
 def test_two_windows_sum_to_the_whole(second: int, gigabytes: int) -> None:
     held = term(Stored(volume="a", gigabytes=gigabytes, from_at=JANUARY))

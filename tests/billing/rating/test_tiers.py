@@ -49,7 +49,7 @@ def test_a_table_of_a_life_goes_on_from_the_period_before() -> None:
     assert positions.at_end() == {"tier_position|main|small|output": 13}
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 40), st.lists(st.integers(1, 12), min_size=1, max_size=4))
 def test_an_allowance_gives_its_units_to_the_dearest_and_no_more(units: int, counts: list[int]) -> None:
     words = wording(allowances=[FREE])

@@ -38,7 +38,7 @@ PLAIN = wording()
 USAGE = st.lists(USED, max_size=8)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE, wordings(("graduated", "volume")), st.randoms(use_true_random=False))
 def test_order_and_grain_of_usage_change_no_line(usage: list[Used], agreed: TokenPriceWording, random: Random) -> None:
     pieces = []
@@ -52,13 +52,13 @@ def test_order_and_grain_of_usage_change_no_line(usage: list[Used], agreed: Toke
     assert rate(pieces, agreed) == rate(usage, agreed)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE, wordings(), USED)
 def test_more_use_never_makes_the_bill_smaller(usage: list[Used], agreed: TokenPriceWording, more: Used) -> None:
     assert rate([*usage, more], agreed).exact_total >= rate(usage, agreed).exact_total
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE, wordings(("graduated", "volume")))
 def test_every_unit_is_on_one_line(usage: list[Used], agreed: TokenPriceWording) -> None:
     rated = rate(usage, agreed)
@@ -70,7 +70,7 @@ def test_every_unit_is_on_one_line(usage: list[Used], agreed: TokenPriceWording)
             assert sum(line.quantity for line in lines) == counted
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE, wordings(("graduated", "volume")), st.integers(1, 30 * 24))
 def test_the_same_wording_in_two_stretches_gives_what_one_gives(
     usage: list[Used], agreed: TokenPriceWording, hours: int
@@ -81,7 +81,7 @@ def test_the_same_wording_in_two_stretches_gives_what_one_gives(
     assert once.exact_total == twice.exact_total
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE, wordings(("graduated", "volume")), USED)
 def test_what_comes_late_is_booked_as_the_difference_and_only_once(
     usage: list[Used], agreed: TokenPriceWording, late: Used
@@ -93,7 +93,7 @@ def test_what_comes_late_is_booked_as_the_difference_and_only_once(
     assert difference(then.lines, book(booked, deltas)) == ()
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=6), st.sampled_from(["year", "life"]))
 def test_periods_one_after_the_other_give_what_one_long_one_gives(counts: list[int], span: str) -> None:
     """A position that is carried is the same as one that never stopped."""
@@ -107,7 +107,7 @@ def test_periods_one_after_the_other_give_what_one_long_one_gives(counts: list[i
     assert total == rate([used("output", sum(counts))], agreed).exact_total
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE)
 def test_graduated_tiers_are_what_pricing_unit_by_unit_gives(usage: list[Used]) -> None:
     usage = [structs.replace(each, quantity="output", model="small") for each in usage]

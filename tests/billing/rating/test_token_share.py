@@ -183,7 +183,7 @@ BOOKS = st.dictionaries(st.sampled_from(list(TokenClass)), st.decimals(0, 100, p
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(CLASSES, BOOKS)
 def test_every_token_is_billed_once_or_waits(counts: dict[TokenClass, int], book: PriceVersion) -> None:
     rated = rate(*(total(each, tokens) for each, tokens in counts.items()), book=book)
@@ -194,7 +194,7 @@ def test_every_token_is_billed_once_or_waits(counts: dict[TokenClass, int], book
     assert surplus == max(0, counts[CACHED] - counts[INPUT]) + max(0, counts[REASONING] - counts[OUTPUT])
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.tuples(st.sampled_from(list(TokenClass)), st.integers(0, 10**12), st.sampled_from("AESQG"))),
     BOOKS,

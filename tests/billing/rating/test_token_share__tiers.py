@@ -83,7 +83,7 @@ BOOKS = st.tuples(
 ).map(lambda made: version("v1", tokens=made[0], tiers=made[1]))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE, BOOKS)
 def test_every_token_of_every_tier_is_billed_once_or_waits(
     usage: list[tuple[TokenClass, int, int]], book: PriceVersion
@@ -98,7 +98,7 @@ def test_every_token_of_every_tier_is_billed_once_or_waits(
     assert len(set(keys)) == len(keys)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE)
 def test_without_tiers_the_length_of_requests_changes_nothing(usage: list[tuple[TokenClass, int, int]]) -> None:
     plain = version("v1", tokens=BASE)
@@ -107,7 +107,7 @@ def test_without_tiers_the_length_of_requests_changes_nothing(usage: list[tuple[
     assert apart == together
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(USAGE, BOOKS, st.data())
 def test_order_and_grouping_change_nothing(
     usage: list[tuple[TokenClass, int, int]], book: PriceVersion, data: st.DataObject

@@ -44,7 +44,7 @@ def test_two_versions_of_one_instant_are_refused() -> None:
 HOURS = st.integers(0, 200)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.sets(HOURS), HOURS, HOURS)
 def test_segments_join_up_and_agree_with_the_version_in_force(starts: set[int], one: int, two: int) -> None:
     versions = [version(str(hours), from_hours=hours) for hours in starts]

@@ -56,7 +56,7 @@ said_lists = st.lists(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(said_lists, st.integers(0, 13))
 def test_at_any_instant_the_latest_version_that_reaches_it_speaks(
     rows: list[tuple[int, int, StorageWording | None]], day: int
@@ -68,7 +68,7 @@ def test_at_any_instant_the_latest_version_that_reaches_it_speaks(
     assert found == ([] if speaks is None or speaks.wording is None else [speaks.wording])
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(said_lists, st.integers(0, 13), st.integers(0, 13))
 def test_stretches_of_parts_are_those_of_the_whole(
     rows: list[tuple[int, int, StorageWording | None]], one: int, other: int

@@ -155,7 +155,7 @@ def test_what_nobody_booked_is_told_even_where_it_sums_to_nothing() -> None:
     assert (found.kind, found.ours, str(found.theirs)) == ("charge_unbooked", None, "0.00 USD")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.integers(-50, 50), max_size=4),
     st.lists(st.tuples(st.sampled_from("abcd"), st.integers(-50, 50)), max_size=12),
@@ -171,7 +171,7 @@ def test_each_source_that_moved_is_told_once_or_fits(booked: dict[str, int], mov
     assert {one.stripe_id for one in found if one.kind == "charge_unbooked"} == sums.keys() - booked.keys()
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.permutations(list("aabbcd")))
 def test_the_order_in_which_parts_come_does_not_count(names: list[str]) -> None:
     moved = [move(name, ord(name)) for name in names]

@@ -68,7 +68,7 @@ def test_what_the_months_most_held_back_is_bought_when_the_month_has_turned() ->
     assert decide(FIGURES, Decimal(0), watched(bounded=True, month="0")) == Outcome.BUYS
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     steps=st.lists(
         st.one_of(st.decimals(-100, 100, places=2), st.sampled_from(["paid", "failed", "month"])), max_size=60
@@ -120,7 +120,7 @@ def test_a_month_is_the_contracts_own(now: str, zone: str, from_at: str, to_at: 
     assert found == (datetime.fromisoformat(from_at), datetime.fromisoformat(to_at))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     hours=st.integers(0, 50_000),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]),

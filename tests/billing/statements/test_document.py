@@ -75,7 +75,7 @@ SAMPLE = Statement(
 )
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     opening=cents,
     nets=st.lists(st.tuples(cents, cents, cents, cents), max_size=5),

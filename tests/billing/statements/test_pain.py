@@ -260,7 +260,7 @@ def test_amounts_have_the_decimals_of_their_currency(currency: str, amount: str,
     assert texts(root, "CstmrCdtTrfInitn/GrpHdr/CtrlSum") == [said]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=300))
 def test_whatever_a_name_is_the_file_is_read_and_within_lengths(name: str) -> None:
     one = Transfer("1", Holder(name, PAYER.iban, PAYER.bic, Address((name,), name, name, "DE")), Decimal(1), name)

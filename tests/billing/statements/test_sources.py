@@ -33,7 +33,7 @@ def statement(month: World) -> ProviderStatement:
     return stated_march(month)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.fractions(min_value=-(10**9), max_value=10**9), weights)
 def test_the_parts_are_always_the_whole(amount: Fraction, given_weights: dict[tuple[str, str], Fraction]) -> None:
     parts = divided(amount, given_weights)

@@ -55,7 +55,7 @@ def test_our_reference_is_read_without_naming_it() -> None:
     assert written(Metadata({METADATA_REFERENCE: "r-1", "other": "o"})) == "r-1"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(at_s=st.integers(0, 4_000_000_000))
 def test_seconds_come_back_as_they_went(at_s: int) -> None:
     assert seconds(instant(at_s)) == at_s

@@ -44,7 +44,7 @@ def test_retry_after_is_a_number_or_a_date_and_bounded(header: str | None, expec
     assert retry_after_s(header, AT) == expected
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.integers(100, 599), st.binary(max_size=200), st.text(st.characters(codec="ascii", min_codepoint=32), max_size=20)
 )

@@ -55,7 +55,7 @@ def test_another_way_to_write_a_range_is_none(text: str) -> None:
     assert re.fullmatch(RANGE_PATTERN.replace("^", "").replace("$", ""), text) is None
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 99), min_size=1, max_size=4), st.lists(st.integers(0, 99), min_size=1, max_size=4))
 def test_a_version_is_below_a_bound_or_not_below_it(left: list[int], right: list[int]) -> None:
     version, bound = (".".join(map(str, each)) for each in (left, right))

@@ -273,7 +273,7 @@ def test_a_fall_under_another_name_is_a_fall() -> None:
     assert steps[2].state.epoch != steps[1].state.epoch
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(st.sampled_from(["work", "work", "rename"]), st.integers(0, 99)), max_size=30))
 def test_however_often_the_names_change_nothing_is_counted_twice(history: list[tuple[str, int]]) -> None:
     """One name counts everything, the other leaves some out; which is read changes with agents and settings."""

@@ -198,7 +198,7 @@ def test_whatever_is_rendered_is_read_back(rows: list[tuple[dict[str, str], int]
     assert read == [(series, Decimal(value)) for series, value in rows]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 2**53))
 def test_a_float_as_python_prints_it_is_the_same_integer(value: int) -> None:
     sample = only(parse_page(f"{NAME} {float(value)!r}\n".encode(), [NAME]))
@@ -206,7 +206,7 @@ def test_a_float_as_python_prints_it_is_the_same_integer(value: int) -> None:
     assert register_value(sample.number) == value
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 10**15))
 def test_six_significant_digits_are_read_as_printed_and_never_rise_out_of_order(value: int) -> None:
     """What llama.cpp prints, `%g`: the value read is off by half a step at most, and rounding keeps the order."""

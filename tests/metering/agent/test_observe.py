@@ -197,7 +197,7 @@ def test_repeats_are_told_once_by_the_one_that_is_furthest() -> None:
     assert [part.value for part in meter.parts.values()] == [510]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.integers(0, 10**15), st.integers(0, 10**6))
 def test_six_digits_never_tell_more_than_was_there_nor_fall(value: int, more: int) -> None:
     """What llama.cpp prints, `%g`: the part's value and step enclose the truth, and values keep their order."""

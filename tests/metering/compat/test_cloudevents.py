@@ -108,7 +108,7 @@ def test_unknown_members_pass_and_an_event_that_is_no_usage_is_said_so() -> None
     assert found.code == "no_tokens"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=200) | st.just(b"[" * 100_000))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for media in (SINGLE, BATCH, PLAIN):

@@ -79,7 +79,7 @@ def test_a_batch_is_a_list() -> None:
     assert [one.transaction_id for one in found] == ["tx-1", 2]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=200) | st.just(b"[" * 100_000))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for decode in (decode_event, decode_events):

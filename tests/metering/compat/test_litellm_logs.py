@@ -121,7 +121,7 @@ def test_a_broken_line_leaves_the_others_alone() -> None:
     assert (len(found.reports), [one.code for one in found.unusable]) == (1, ["malformed"])
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:

@@ -171,7 +171,7 @@ def test_json_that_is_no_request_is_refused(body: bytes) -> None:
         read_export(body, is_json=True, wants=wants)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for is_json in (False, True):

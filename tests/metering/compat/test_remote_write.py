@@ -114,7 +114,7 @@ def test_too_many_samples_and_series_are_refused(monkeypatch: pytest.MonkeyPatch
         read_call(V1, call_v1(*SENT, raw=True))
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for message in (V1, V2):

@@ -69,7 +69,7 @@ def test_an_item_without_a_name_it_needs_is_unusable(changes: dict[str, Any]) ->
     assert found.sample["id"] == "e"
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.dictionaries(st.text(max_size=30), st.none() | st.booleans() | st.integers() | st.floats() | st.text()))
 def test_any_data_is_a_report_or_says_why_not(data: dict[str, Any]) -> None:
     found = read_report(source="s", event_id="e", occurred_at=NOW, subject="t", data={"model": "m", **data}, now=NOW)

@@ -238,7 +238,7 @@ def test_a_server_that_read_earlier_and_stamped_later_is_no_fall() -> None:
     assert target.total() == 200
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.integers(0, 1_000), min_size=2, max_size=20),
     st.lists(st.tuples(st.integers(0, 19), st.integers(1, 20)), max_size=12),

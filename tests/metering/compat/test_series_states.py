@@ -131,7 +131,7 @@ def test_the_first_reading_of_a_series_remembers_none_before() -> None:
     assert (after.seq, after.before) == (1, [])
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(25))
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=60))
 def test_every_reading_has_the_next_number_and_few_are_remembered(values: list[int]) -> None:
     known = state(before=[])
