@@ -31,6 +31,7 @@ pytest_plugins = [
     "tests.plugins.kept_world",
     "tests.plugins.plain_client",
     "tests.plugins.plain_locals",
+    "tests.plugins.quick_logs",
     "tests.plugins.lasting_world",
     "tests.plugins.measured_parts",
     "tests.plugins.measured_processes",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.factories import Cast
     from tests.filled import Filled
+    from tests.isolation.addresses import Address
 
 WHOLE = {
     "account_retrieve": "a statement of account whose lines lead from one balance to the other",
@@ -154,9 +155,12 @@ def test_pages_of_every_list_join_to_the_whole_and_its_csv_has_the_same_rows(
 ) -> None:
     client = Client(headers={"Authorization": f"Bearer {api_key(getattr(cast, party))}"})
     seen = 0
-    for path, operation, shape in lists(document):
+    every = [
+        (one, one.path(filled)) for one in ADDRESSES if one.method == "get" and one.expected["tenant key"] in (200, 404)
+    ]
+    for path, _, shape in lists(document):
         name = rows_name(shape, path)
-        for address, query, of_provider in calls(path, operation, filled):
+        for address, query, of_provider in calls(path, every, filled):
             whole = client.get(address, {**query, "limit": "500"})
             if whole.status_code == 404:
                 continue
@@ -179,14 +183,11 @@ def rows_name(shape: dict[str, Any], path: str) -> str:
     return str(names[0])
 
 
-def calls(path: str, operation: dict[str, Any], filled: Filled) -> list[tuple[str, dict[str, str], bool]]:
-    """The calls of a list that the table of the isolation test has, what they must name, and if the provider may."""
+def calls(path: str, every: list[tuple[Address, str]], filled: Filled) -> list[tuple[str, dict[str, str], bool]]:
+    """The calls of a list among `every` one that is read, what they must name, and if the provider may."""
     named = filled.places
     found = []
-    for one in ADDRESSES:
-        if one.method != "get" or one.expected["tenant key"] not in (200, 404):
-            continue
-        address = one.path(filled)
+    for one, address in every:
         if same(path, address):
             query = {key: str(value).format(**named) for key, value in one.body.items()}
             found.append((address, query, one.expected["provider key"] == 200))

@@ -12,6 +12,7 @@ loops of many a test stood at the end of a chunk. Coverage is measured by pytest
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -267,6 +268,7 @@ def _become_worker(config: pytest.Config, name: str, forks: int, base: Any) -> R
     capture: Any = plugins.get_plugin("capturemanager")
     capture.stop_global_capturing()
     capture.start_global_capturing()
+    _log_to(sys.stderr)
     capture.suspend_global_capture(in_=True)
     terminal = plugins.unregister(name=TERMINAL)
     if terminal is not None:
@@ -275,6 +277,14 @@ def _become_worker(config: pytest.Config, name: str, forks: int, base: Any) -> R
     plugins.register(reporter, "forked-reporter")
     reporter.take()  # warnings from before, which whoever is registered hears: the first process knows them
     return reporter
+
+
+def _log_to(stream: Any) -> None:
+    """Let what was logged to the captured output that is closed now go to this: each such line would be a traceback."""
+    for kept in logging._handlerList:  # type: ignore[attr-defined]
+        handler = kept()
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+            handler.stream = stream  # `setStream` would flush the other
 
 
 def _run_given(session: pytest.Session, connection: Connection[Any, Any], reporter: Reporter) -> None:

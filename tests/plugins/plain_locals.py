@@ -8,6 +8,7 @@ its own, and beside a browser's event loop Django gives another connection than 
 
 from __future__ import annotations
 
+import re
 import threading
 from asyncio import _get_running_loop
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 THREADS_OWN = ((trans_real, "_active"), (addresses, "_prefixes"), (addresses, "_urlconfs"))
 """What Django keeps for each thread, or for each call where calls wait for each other, which none does here."""
 
+PATTERNS_KEPT = 8192
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put the plain ways in the place of the others until the run's end."""
@@ -32,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     kind: Any = local._ThreadCriticalLocal
     patch.setattr(kind, "__getattr__", finding(kind._get_storage))
     patch.setattr(LazySettings, "__getattribute__", object.__getattribute__)
+    # An address is made by a pattern of its own: Python keeps 512 of them, and the site has more.
+    patch.setattr(re, "_MAXCACHE", PATTERNS_KEPT)
     for module, name in THREADS_OWN:
         patch.setattr(module, name, threading.local())
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 SAMPLE: Final = """
+import logging
 import os
 import signal
 import time
@@ -30,6 +31,7 @@ import pytest
 
 IMPORTED_BY = os.getpid()
 PLACE = Path(__file__).parent
+logging.getLogger().addHandler(logging.StreamHandler())
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +57,7 @@ def test_fine(number, worker):
 
 def test_wrong():
     print("what it printed")
+    logging.warning("logged by a handler of the first process")
     assert [1, 2] == [1, 3]
 
 
@@ -94,6 +97,8 @@ def test_what_forks_report_arrives_and_one_that_dies_costs_its_test_only(tmp_pat
     assert "[100%]" in done.stdout
     assert "At index 1 diff: 2 != 3" in done.stdout
     assert "what it printed" in done.stdout
+    assert "logged by a handler of the first process" in done.stdout
+    assert "Logging error" not in done.stdout + done.stderr
     assert "not to be seen" not in done.stdout
     assert "UserWarning: look out" in done.stdout
     assert "ended with -9 in test_sample.py::test_dies" in done.stdout
