@@ -153,7 +153,8 @@ def reserve_quote(*, quote_id: UUID, by: str, now: datetime) -> Term:
     After the start that was quoted the lease begins at once: what is left of the span is held and billed.
     Raises `QuoteExpired`, and `NotEnoughFree` where others took what was free.
     """
-    quote = Quote.objects.select_for_update().select_related("contract__provider", "contract__tenant").get(pk=quote_id)
+    locked = Quote.objects.select_for_update(of=("self",)).select_related("contract__provider", "contract__tenant")
+    quote = locked.get(pk=quote_id)
     if quote.term_id is not None:
         return Term.objects.select_related("contract").get(pk=quote.term_id)
     if quote.expires_at < now or quote.to_at <= now:

@@ -147,7 +147,7 @@ def decide_substitution(
         if found is None:
             raise UsageUnknown(sentence("You have no substitution with this id."))
         # In the order of rollup: the node's cursor first.
-        RollupCursor.objects.select_for_update().filter(node__meters=found.meter).first()
+        RollupCursor.objects.select_for_update(of=("self",)).filter(node__meters=found.meter).first()
         found = Substitution.objects.select_for_update().get(id=substitution_id)
         if found.state != SubstitutionState.PROPOSED:
             raise AlreadyProposed(sentence("It was %(state)s before.", state=found.state))

@@ -40,8 +40,8 @@ def bill_late(*, contract_id: UUID, now: datetime, wait: bool = True) -> bool:
     A contract that is over has no open period: it gets a last one, from its end to the end of the period that now lies
     in, of which nothing but adjustments is billed. Where nothing is to be adjusted there is none.
     """
-    locked = Contract.objects.select_for_update(no_key=True, skip_locked=not wait).filter(pk=contract_id)
-    contract = locked.select_related("provider", "tenant").first()
+    locked = Contract.objects.select_for_update(no_key=True, skip_locked=not wait, of=("self",))
+    contract = locked.select_related("provider", "tenant").filter(pk=contract_id).first()
     if contract is None:
         return False
     into = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN).order_by("from_at").first()

@@ -81,7 +81,7 @@ def match_line(*, line_id: UUID, now: datetime) -> BankLineState:
     The invoices that it could pay are locked after the movement, in the order of their keys, and weighed as they are
     then. What is matched already, or by now, is left as it is.
     """
-    line = BankLine.objects.select_for_update().select_related("account__provider").get(pk=line_id)
+    line = BankLine.objects.select_for_update(of=("self",)).select_related("account__provider").get(pk=line_id)
     left = left_of_line(line)
     if line.amount <= 0 or not left:
         return BankLineState(line.state)

@@ -147,7 +147,7 @@ def take_back(*, provider: Organization, step_id: UUID, reason: str, by: str, no
 
     Raises `DunningUnknown`, `StepTakenBack`, and `WrongDunning` without a reason.
     """
-    found = DunningStep.objects.select_for_update().filter(pk=step_id, invoice__issuer=provider)
+    found = DunningStep.objects.select_for_update(of=("self",)).filter(pk=step_id, invoice__issuer=provider)
     step = found.first()
     if step is None:
         raise DunningUnknown(sentence("No step of yours has this id."))

@@ -38,7 +38,7 @@ from billing.models import (
     SettlementState,
 )
 from billing.payment_references import payment_reference
-from billing.payments import Overpaid
+from billing.payments import Overpaid, PaymentMethod, record_payment
 from billing.tenant_balances import BalanceTooLow, balance_of
 from tests.billing.banking.statements import BY, NOW, Movement, make_account, take_one
 from tests.billing.issued import Line, make_issued, make_parties
@@ -291,3 +291,39 @@ def test_two_who_match_one_movement_at_once_pay_once() -> None:
         assert "done" in list(pool.map(attempt, (True, False, True, False)))
     assert Payment.objects.get().amount == 100
     assert left_of_line(line) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_movement_that_is_matched_holds_up_no_other_act_of_its_provider() -> None:
+    """It held the provider's own row, which everything that is booked for the provider asks for: both waited."""
+    parties = make_parties()
+    make_account(parties[0])
+    invoice, other = (issued(parties, number) for number in ("S-0001", "S-0002"))
+    line = came(parties, "100.00", "S-0001")
+
+    def pay_other() -> str:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")
+            return record_by_hand(other)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        assert match_line(line_id=line.pk, now=NOW) == BankLineState.MATCHED
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(pay_other).result() == InvoiceState.PAID
+    assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
+
+
+def record_by_hand(invoice: Invoice) -> str:
+    record_payment(
+        invoice_id=invoice.pk,
+        method=PaymentMethod.BANK_TRANSFER,
+        reference=f"by hand {invoice.number}",
+        amount=invoice.total,
+        currency=invoice.currency,
+        received_at=NOW,
+        now=NOW,
+    )
+    return str(Invoice.objects.get(pk=invoice.pk).state)
