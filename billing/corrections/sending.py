@@ -66,9 +66,13 @@ def send_refund(*, refund_id: UUID, gateway: StripeGateway, now: datetime) -> No
 def apply_refund(*, refund_id: UUID, seen: StripeRefund, now: datetime) -> None:
     """Apply what Stripe has of a refund; any number of times, in any order, with the same end.
 
-    Raises Refund.DoesNotExist.
+    What became of another refund at Stripe that bears the same reference says nothing of this one: it is logged, and
+    the reconciliation lists it. Raises Refund.DoesNotExist.
     """
     refund = locked_refund(refund_id)
+    if refund.reference not in ("", seen.id):
+        logger.error("Stripe's refund %s bears the reference of %s, which is %s", seen.id, refund_id, refund.reference)
+        return
     if seen.status in ("failed", "canceled"):
         if refund.state != RefundState.FAILED:
             give_up(refund, reason=f"{seen.id} {seen.status}: {seen.failure_reason or 'no reason given'}", now=now)

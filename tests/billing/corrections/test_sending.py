@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -137,3 +138,13 @@ def test_a_refusal_puts_it_back_on_the_balance_with_the_reason(double: StripeDou
     assert "Stripe refused" in going.last_error
     assert stands(going.account) == Decimal(70)
     assert not wrong_in_the_books()
+
+
+def test_another_refund_at_stripe_with_its_reference_changes_nothing(double: StripeDouble) -> None:
+    """Somebody copied one there, and it failed: what was paid out stays paid out."""
+    going = send(asked(double), gateway_of(double))
+    seen = gateway_of(double).get_refund(going.reference)
+    apply_refund(refund_id=going.pk, seen=replace(seen, id="re_copied", status="failed"), now=NOW)
+    going.refresh_from_db()
+    assert (going.state, going.reference) == (RefundState.DONE, seen.id)
+    assert stands(going.account) == Decimal(10)
