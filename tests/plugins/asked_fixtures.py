@@ -1,15 +1,21 @@
 """Leaves out fixtures of plugins that would see that nothing was asked of them, thousands of times.
 
 Every test gets all that pytest-django and Playwright's plugin make for every test: a fourth of the time of a small one.
-They stay where a mark or another fixture asks for what they do.
+They stay where a mark or another fixture asks for what they do. And pytest, which makes a fixture of its own for each
+that takes `request`, reads its parameters out of its code instead of making a signature.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from _pytest import fixtures
+from _pytest.compat import getfuncargnames
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
 MARKS: Final = {
     "_django_set_urlconf": "urls",
@@ -21,6 +27,26 @@ FIXTURES: Final = {"_pw_trace_api_requests": "playwright", "_live_server_helper"
 """Which fixture asks for a fixture."""
 NEVER: Final = frozenset({"_django_clear_site_cache", "_django_setup_unittest"})
 """What is of use to Django's sites and to classes of tests: neither is here (`test_asked_fixtures`)."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let functions without parameters have none at once until the run's end."""
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    patch.setattr(fixtures, "getfuncargnames", naming(getfuncargnames))
+
+
+def naming(by_pytest: Callable[..., tuple[str, ...]]) -> Callable[..., tuple[str, ...]]:
+    """What names the parameters of a fixture's function as pytest does."""
+
+    def name_parameters(function: Callable[..., Any], *given: Any, **named: Any) -> tuple[str, ...]:
+        if type(function) is FunctionType and not function.__dict__:  # else it may be signed otherwise
+            code = function.__code__
+            if code.co_argcount == code.co_kwonlyargcount == 0:
+                return ()
+        return by_pytest(function, *given, **named)
+
+    return name_parameters
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import unittest
 from types import SimpleNamespace
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 import pytest_django.fixtures
 import pytest_django.plugin
+from _pytest.compat import getfuncargnames
 from django.conf import settings
 from pytest_playwright import pytest_playwright
 
-from tests.plugins.asked_fixtures import FIXTURES, MARKS, NEVER, pytest_collection_modifyitems
+from tests.plugins.asked_fixtures import FIXTURES, MARKS, NEVER, naming, pytest_collection_modifyitems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVERY: Final = [*MARKS, *FIXTURES, *NEVER, "_django_db_marker"]
 
@@ -47,3 +52,31 @@ def test_what_is_never_given_is_of_no_use(request: pytest.FixtureRequest) -> Non
     assert "django.contrib.sites" not in settings.INSTALLED_APPS
     classes = {item.cls for item in request.session.items if isinstance(item, pytest.Function) and item.cls}
     assert not [one for one in classes if issubclass(one, unittest.TestCase)]
+
+
+def one_by_place(first: int) -> int:
+    return first
+
+
+def one_by_name(*, first: int) -> int:
+    return first
+
+
+@functools.wraps(one_by_place)
+def wrapping_one() -> int:
+    return one_by_place(1)
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [(lambda: 1, ()), (one_by_place, ("first",)), (one_by_name, ("first",)), (wrapping_one, ("first",))],
+)
+def test_parameters_are_named_as_pytest_names_them(function: Callable[..., int], names: tuple[str, ...]) -> None:
+    asked: list[object] = []
+
+    def by_pytest(one: Callable[..., int], name: str) -> tuple[str, ...]:
+        asked.append(one)
+        return getfuncargnames(one, name=name)
+
+    assert naming(by_pytest)(function, name="some") == getfuncargnames(function, name="some") == names
+    assert bool(asked) == bool(names)
