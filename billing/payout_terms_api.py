@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import money
 from billing.models import Payout, PayoutMethod, PayoutReversal, PayoutSchedule, PayoutTerms
 from billing.statements.paying_out import record_reversal
 from billing.statements.payout_terms import HOLD_DAYS_MAX, set_terms
@@ -146,7 +147,7 @@ def _reversal(row: PayoutReversal) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "payout": str(row.payout_id),
-        "amount": f"{row.amount.normalize():f}",
+        "amount": money(row.amount, row.payout.currency),
         "reference": row.reference,
         "reason": row.reason,
         "at": instant_text(row.at),

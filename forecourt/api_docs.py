@@ -193,6 +193,8 @@ def _sample(schema: dict[str, Any], node: dict[str, Any]) -> Any:
     node = _resolve(schema, node)
     if choices := node.get("enum"):
         return choices[0]
+    if "discriminator" in node:
+        return _sample(schema, node["anyOf"][0])
     if node.get("type") == "array":
         return [_sample(schema, node["items"])]
     if members := node.get("properties"):
@@ -214,7 +216,9 @@ def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
         return found
     if len(node.get("allOf", [])) == 1:
         return _resolve(schema, node["allOf"][0])
-    return node
+    # What can also be null.
+    some = [one for one in node.get("oneOf", []) if one.get("type") != "null"]
+    return _resolve(schema, some[0]) if len(some) == 1 else node
 
 
 def _fields(schema: dict[str, Any], node: dict[str, Any], depth: int = 0) -> tuple[Field, ...]:
@@ -235,6 +239,8 @@ def _type(schema: dict[str, Any], node: dict[str, Any]) -> str:
     node = _resolve(schema, node)
     if choices := node.get("enum"):
         return " | ".join(str(choice) for choice in choices if choice is not None)
+    if told_apart := node.get("discriminator"):
+        return f"object, by its {told_apart['propertyName']}: {' | '.join(told_apart['mapping'])}"
     kind = node.get("type", "object")
     if isinstance(kind, list):
         kind = " or ".join(kind)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from billing.banking.csv_statement import OPTIONAL, REQUIRED
 from billing.banking.deciding import NOTE_CHARACTERS_MAX
 from billing.banking.entries import DOCUMENT_BYTES_MAX
 from tenants.closed_shapes import ClosedSerializer
@@ -15,8 +16,13 @@ from tenants.listing.answers import PagedSerializer
 class BankStatementRequestSerializer(ClosedSerializer):
     """A statement file as text."""
 
-    document = serializers.CharField(max_length=DOCUMENT_BYTES_MAX, help_text="camt.053, or CSV", trim_whitespace=False)
-    account = serializers.CharField(max_length=60, required=False, default="", help_text="of a CSV file")
+    document = serializers.CharField(
+        max_length=DOCUMENT_BYTES_MAX,
+        help_text=f"camt.053 (XML), or CSV whose first row names {', '.join(REQUIRED)} and, as far as known, "
+        f"{', '.join(OPTIONAL)}",
+        trim_whitespace=False,
+    )
+    account = serializers.CharField(max_length=60, required=False, default="", help_text="whose a CSV file is")
     name = serializers.CharField(max_length=200, required=False, default="")
 
 

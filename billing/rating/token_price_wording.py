@@ -58,7 +58,11 @@ class Covers(_Part, frozen=True, kw_only=True):
 
 
 class OwnPrice(_Part, frozen=True, kw_only=True):
-    """A price of this contract, instead of the book's: of requests whose input exceeds `context_over`; 0: of all."""
+    """A price of this contract, instead of the book's: of requests whose input exceeds `context_over`; 0: of all.
+
+    `quantity` is what is metered, such as `input`, `output` or `requests`; `price_unit` what the price is of, such as
+    `per_mtok`, a million tokens.
+    """
 
     model: str
     quantity: str

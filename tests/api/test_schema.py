@@ -31,6 +31,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from billing.banking.csv_statement import OPTIONAL, REQUIRED
 from forecourt.api_schema import REFUSALS
 from forecourt.wsgi import application
 from tenants.api_keys import SCOPES
@@ -185,6 +186,11 @@ def test_every_body_that_is_sent_says_what_each_of_its_fields_holds(document: di
             assert not list(untold(shapes[name], name))
             waiting += named_in(shapes[name])
     assert {"ProposedChange", "Wording", "TokenShareWording"} <= seen
+
+
+def test_a_bank_statement_names_the_columns_that_are_read(document: dict[str, Any]) -> None:
+    said = document["components"]["schemas"]["BankStatementRequest"]["properties"]["document"]["description"]
+    assert all(name in said for name in (*REQUIRED, *OPTIONAL))
 
 
 def untold(part: Any, place: str) -> Iterator[str]:

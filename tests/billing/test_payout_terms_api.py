@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing.models import PayoutReversal, PayoutTerms
+from billing import payout_terms_api
+from billing.models import Payout, PayoutReversal, PayoutTerms
 from tenants.models import AuditEntry
 from tests.tenants.calling import call, secret_of
 
@@ -52,3 +55,9 @@ def test_nobody_else_reads_or_sets_them(cast: Cast, client: Client) -> None:
     back = "payouts/0198c5a0-0000-7000-8000-000000000000/back"
     assert call(client, secret_of(cast.provider), "post", back, {}).status_code == 404
     assert not PayoutReversal.objects.exists()
+
+
+def test_what_came_back_is_money_of_the_payouts_currency() -> None:
+    for currency, said in (("USD", "10.00"), ("JPY", "10")):
+        row = PayoutReversal(payout=Payout(currency=currency), amount=Decimal("10.0000"), at=datetime.now(UTC))
+        assert payout_terms_api._reversal(row)["amount"] == said

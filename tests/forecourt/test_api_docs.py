@@ -80,6 +80,15 @@ def test_members_of_members_are_listed_below_them(client: Client) -> None:
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
+def test_what_is_told_apart_by_kind_names_the_kinds_and_has_an_example(client: Client) -> None:
+    page = unescape(client.get("/api/docs").content.decode())
+    drafting = page.split('id="contracts_create"')[1].split("</section>")[0]
+    assert "object, by its kind: lease | on_demand | " in drafting
+    assert '"wording": {"kind": "lease"}' in drafting
+
+
+@pytest.mark.usefixtures("told_contexts")
+@pytest.mark.django_db
 def test_signed_out_it_stands_alone_and_offers_to_sign_in(client: Client) -> None:
     page = client.get("/api/docs")
     assert page.status_code == 200
