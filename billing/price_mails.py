@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.models import PriceMail, PriceNotice
 from billing.price_versions import all_versions
 from billing.rating.price_lists import Direction, changes, prices_of
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from tenants.reading_languages import language_of_letter
 
 
@@ -30,7 +31,7 @@ def price_message(mail: PriceMail, public_url: str) -> EmailMessage:
         "provider": version.book.provider.name,
         "book": version.book.name,
         "number": version.number,
-        "day": moment(version.effective_at, UTC, locale=_locale()),
+        "day": moment(version.effective_at, UTC, locale=active_locale()),
     }
     notices = PriceNotice.objects.filter(version=version, contract__tenant=mail.tenant, takes_effect_at__isnull=False)
     lines = [
@@ -42,7 +43,7 @@ def price_message(mail: PriceMail, public_url: str) -> EmailMessage:
         assert notice.takes_effect_at is not None
         told = {
             "contract": notice.contract.number,
-            "day": moment(notice.takes_effect_at, ZoneInfo(notice.contract.time_zone), locale=_locale()),
+            "day": moment(notice.takes_effect_at, ZoneInfo(notice.contract.time_zone), locale=active_locale()),
             "address": f"{public_url}{reverse('tenant-price-change', args=[notice.id])}",
         }
         lines.append(_("Contract %(contract)s pays them from %(day)s.") % told)
@@ -67,8 +68,3 @@ def _counts(mail: PriceMail) -> str:
         "new": counted[Direction.NEW],
         "gone": counted[Direction.GONE],
     }
-
-
-def _locale() -> str:
-    """Return how figures are written in the letter's language."""
-    return locale_for(get_language() or "en")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from billing.api_words import money
 from billing.dues import dues_of
 from billing.models import Invoice, InvoiceState, Term
-from billing.money import round_to_minor
 from billing.rating.rated import TermKind
 from tenants.hook_models import WebhookEndpoint, WebhookEvent
 from tenants.hooks.emitting import emit_to, listeners
@@ -22,7 +22,6 @@ from tenants.instants import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from decimal import Decimal
     from uuid import UUID
 
     from billing.models import (
@@ -308,11 +307,6 @@ def tell_overdue(*, now: datetime, limit: int = OVERDUE_MAX) -> int:
             if invoice.state == InvoiceState.ISSUED:
                 tell_invoice(invoice, "invoice.overdue", at=now)
     return len(found)
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """Return an amount as the API writes it."""
-    return f"{round_to_minor(amount, currency):f}"
 
 
 def _tell(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,7 +19,7 @@ from forecourt import pipeline_words as words
 from forecourt.celery import BROKER_URL, SWEEPS
 from forecourt.queue_depth import queue_depth
 from forecourt.sweep_runs import sweeps
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
@@ -44,7 +43,7 @@ CSV_HEAD: Final = ("kind", "id", "about", "organization", "tried_at_utc", "attem
 def operator_pipeline(request: HttpRequest, organization: Organization) -> HttpResponse:  # noqa: ARG001  every page takes it
     """Show how far metering has come, what waits at each stage, when sweeps ran, and what stopped."""
     now = datetime.now(UTC)  # noqa: TID251  an entry point
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     reach, waiting, stopped = freshness_of_all(now), backlogs(now), failed_steps(now)
     running, depth = sweeps(SWEEPS, now), queue_depth(BROKER_URL)
     membership = acting_membership(request)

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterable
 
-from django.utils.translation import get_language
-
-from portal.figures import listed, locale_for, mark
+from portal.figures import listed, mark
+from portal.locales import active_locale
 
 
 def between(name: str) -> str:
     """The mark of a name, such as ``colon``, as `portal.figures.mark` has it."""
-    return mark(name, locale_for(get_language() or "en"))
+    return mark(name, active_locale())
 
 
 def joined(words: Iterable[str]) -> str:
     """Words one after another: a, b or a、b."""
-    return listed(words, locale_for(get_language() or "en"))
+    return listed(words, active_locale())
 
 
 def one_after_another(sentences: Iterable[str]) -> str:

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Final
 
 from django.utils.timezone import get_current_timezone
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.punctuation import joined
 from tenants.problems import Problem
 from tenants.sentences import ForPrograms, Listed, Name, Names, Sentence
@@ -51,7 +52,7 @@ def _value(value: object, called: Called) -> str:
     said = told(value, called)
     if not _INSTANT.fullmatch(said):
         return said
-    return moment(datetime.fromisoformat(said), get_current_timezone(), locale=locale_for(get_language() or "en"))
+    return moment(datetime.fromisoformat(said), get_current_timezone(), locale=active_locale())
 
 
 def _typed(example: object, called: Called) -> str:

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.models import AmendmentState, ContractState, OfferNotice, OfferTold
 from billing.unsent import claim_unsent
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from tenants.models import Membership
 from tenants.reading_languages import language_of_letter
 from tenants.roles import AGREE_CONTRACTS, roles_that
@@ -86,8 +87,8 @@ def _letter(notice: OfferNotice, addresses: Sequence[str], public_url: str) -> E
         "other": (contract.provider if is_tenant else contract.tenant).name,
         "contract": contract.number,
         "number": amendment.number,
-        "from": moment(amendment.effective_at, ZoneInfo(contract.time_zone), locale=_locale()),
-        "until": moment(amendment.expires_at, ZoneInfo(contract.time_zone), locale=_locale()),
+        "from": moment(amendment.effective_at, ZoneInfo(contract.time_zone), locale=active_locale()),
+        "until": moment(amendment.expires_at, ZoneInfo(contract.time_zone), locale=active_locale()),
         "address": public_url + reverse("tenant-amendment" if is_tenant else "provider-amendment", args=[amendment.pk]),
     }
     subject, lines = {
@@ -136,8 +137,3 @@ def _declined(amendment: Amendment) -> tuple[str, list[str]]:
     goes_on = _("Nothing was agreed.") if is_new else _("The contract goes on as it is.")
     first = _("%(other)s has declined amendment %(number)s of contract %(contract)s.")
     return _("Declined: contract %(contract)s, amendment %(number)s"), [first, goes_on]
-
-
-def _locale() -> str:
-    """Return how figures are written in the letter's language."""
-    return locale_for(get_language() or "en")

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import ValidationError
@@ -42,7 +41,8 @@ from billing.csv_files import csv_answer
 from billing.pages.paper_words import memo_said
 from billing.pages.periods import Period, UnreadablePeriod, offered_months, read_period, with_query
 from portal.figures import day as day_words
-from portal.figures import locale_for, moment, money, number
+from portal.figures import moment, money, number
+from portal.locales import active_locale
 from portal.paging import pagination, read_page
 from portal.parts import Empty, Pagination, Pill
 from portal.shell import Crumb
@@ -68,7 +68,7 @@ UTC_ZONE: Final = ZoneInfo(ZONE)
 
 def _trial_page(request: HttpRequest, book: Book, side: str) -> HttpResponseBase:
     """Show every account with what it stood at, at the end of a day; all of now without one."""
-    locale = _locale()
+    locale = active_locale()
     last = _day(request)
     trial = trial_balance(book, at=_end_of(last))
     kept = {"day": last.isoformat()} if last else {}
@@ -107,7 +107,7 @@ def _account_page(request: HttpRequest, book: Book, side: str, *, account_id: UU
     account = account_in(book, account_id)
     if account is None:
         raise Http404
-    locale, period = _locale(), _period(request)
+    locale, period = active_locale(), _period(request)
     found = account_entries(
         book,
         account,
@@ -153,7 +153,7 @@ def _posting_page(request: HttpRequest, book: Book, side: str, *, posting_id: UU
     posting = posting_in(book, posting_id)
     if posting is None:
         raise Http404
-    locale = _locale()
+    locale = active_locale()
     origin = origins([posting])[posting.pk]
     memo = memo_said(posting.memo)
     context = {
@@ -212,10 +212,6 @@ provider_beancount, operator_beancount = _of_provider(_journal_beancount), _of_o
 
 def _heading(side: str) -> str:
     return _("Books of the installation") if side == "operator" else _("Books")
-
-
-def _locale() -> str:
-    return locale_for(translation.get_language() or "en")
 
 
 def _day(request: HttpRequest) -> date | None:

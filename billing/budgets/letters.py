@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.budgets.setting import rule_of
 from billing.budgets.words import alert_words, limit_words, period_words, scope_words, stop_words
 from billing.models import SpendAlertKind, SpendMail
 from billing.queries.usage import Side
 from billing.unsent import claim_unsent
-from portal.figures import locale_for
+from portal.locales import active_locale
 from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
@@ -67,17 +67,17 @@ def _body(alert: SpendAlert) -> list[str]:
     said = {
         "organization": alert.organization.name,
         "of": scope_words(alert.scope, alert.subject, alert.side),
-        "period": period_words(alert.from_at, alert.to_at, zone, _locale()),
+        "period": period_words(alert.from_at, alert.to_at, zone, active_locale()),
     }
     lines = [
         _("%(organization)s, %(of)s, %(period)s:") % said,
-        _("%(said)s.") % {"said": alert_words(alert, _locale())},
+        _("%(said)s.") % {"said": alert_words(alert, active_locale())},
         "",
     ]
     if alert.budget is None:
         return [*lines, _("Nothing is stopped. It may be right; if not, look which key or program it is.")]
-    lines.append(_("The budget: %(limit)s.") % {"limit": limit_words(alert.budget, _locale())})
-    return [*lines, stop_words(rule_of(alert.budget), _locale())]
+    lines.append(_("The budget: %(limit)s.") % {"limit": limit_words(alert.budget, active_locale())})
+    return [*lines, stop_words(rule_of(alert.budget), active_locale())]
 
 
 def _path(alert: SpendAlert) -> str:
@@ -85,8 +85,3 @@ def _path(alert: SpendAlert) -> str:
     if alert.budget is None:
         return reverse("provider-alerts" if is_sold else "tenant-budgets")
     return reverse("provider-limit" if is_sold else "tenant-budget", args=[alert.budget.pk])
-
-
-def _locale() -> str:
-    """Return how figures are written in the letter's language."""
-    return locale_for(get_language() or "en")

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.collecting.notices import readers_of
 from billing.dues import dues_of
 from billing.models import CollectionNotice, NoticeKind
-from portal.figures import locale_for, moment, money
+from portal.figures import moment, money
+from portal.locales import active_locale
 from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str)
     words = {
         "number": invoice.number,
         "issuer": invoice.issuer.name,
-        "amount": money(dues_of(invoice).left, invoice.currency, locale=_locale()),
-        "day": moment(invoice.due_at, ZoneInfo(invoice.contract.time_zone), locale=_locale()),
+        "amount": money(dues_of(invoice).left, invoice.currency, locale=active_locale()),
+        "day": moment(invoice.due_at, ZoneInfo(invoice.contract.time_zone), locale=active_locale()),
         "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
         "cards": f"{public_url}{reverse('tenant-card')}",
     }
@@ -73,8 +74,3 @@ def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str)
             "Auto-Submitted": "auto-generated",
         },
     )
-
-
-def _locale() -> str:
-    """Return how figures are written in the letter's language."""
-    return locale_for(get_language() or "en")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Sum
 
+from billing.api_words import money
 from billing.ledger import Entry, post
 from billing.models import (
     AccountKind,
@@ -28,7 +29,7 @@ from billing.money import less, minor_digits, round_to_minor
 from billing.payments import PaymentMethod
 from billing.states import in_state
 from billing.stripe_amounts import smallest_amount
-from billing.telling import money, tell_subject
+from billing.telling import tell_subject
 from billing.tenant_balances import locked_balance, move_balance
 from tenants.ids import new_id
 from tenants.models import AuditEntry

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.banking.accounts import account_to_pay, printed_number
 from billing.dues import dues_of
@@ -17,7 +17,8 @@ from billing.dunning.schedule import Action
 from billing.models import Debit, DunningMail
 from billing.payment_references import payment_reference, printed_reference
 from billing.unsent import claim_unsent
-from portal.figures import locale_for, moment, money
+from portal.figures import moment, money
+from portal.locales import active_locale
 from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
         "number": invoice.number,
         "issuer": invoice.issuer.name,
         "contract": invoice.contract.number,
-        "left": money(dues_of(invoice).left, invoice.currency, locale=_locale()),
-        "due": moment(invoice.due_at, ZoneInfo(invoice.contract.time_zone), locale=_locale()),
+        "left": money(dues_of(invoice).left, invoice.currency, locale=active_locale()),
+        "due": moment(invoice.due_at, ZoneInfo(invoice.contract.time_zone), locale=active_locale()),
         "reference": printed_reference(payment_reference(invoice.number)),
         "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
     }
@@ -84,11 +85,14 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
 
 def _what_follows(step: DunningStep, words: dict[str, str]) -> list[str]:
     if step.action == Action.NOTICE and step.announces_at is not None:
-        told = {**words, "day": moment(step.announces_at, ZoneInfo(step.invoice.contract.time_zone), locale=_locale())}
+        told = {
+            **words,
+            "day": moment(step.announces_at, ZoneInfo(step.invoice.contract.time_zone), locale=active_locale()),
+        }
         return [_("If it is not paid by %(day)s, use under contract %(contract)s will be suspended.") % told]
     debit = Debit.objects.filter(step=step).first()
     if debit is not None:
-        told = {**words, "fee": money(debit.amount, debit.currency, locale=_locale())}
+        told = {**words, "fee": money(debit.amount, debit.currency, locale=active_locale())}
         return [_("A late fee of %(fee)s is put on the next invoice of contract %(contract)s.") % told]
     if step.action == Action.SUSPEND:
         return [
@@ -104,8 +108,3 @@ def _how_to_pay(invoice: Invoice, words: dict[str, str]) -> list[str]:
         return [_("Please name the reference %(reference)s with your payment.") % words]
     told = {**words, "holder": account.holder, "account": printed_number(account.number)}
     return [_("Please transfer it to %(holder)s, %(account)s, with the reference %(reference)s.") % told]
-
-
-def _locale() -> str:
-    """Return how figures are written in the letter's language."""
-    return locale_for(get_language() or "en")

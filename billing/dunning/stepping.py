@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import transaction
 from django.db.models import Q
 
+from billing.api_words import money
 from billing.corrections.debits import NoNextInvoice, add_debit, take_back_debit
 from billing.corrections.disputes import pauses_dunning
 from billing.dues import dues_of
@@ -32,7 +33,6 @@ from billing.models import (
 )
 from billing.money import round_to_minor
 from billing.settlement import NotRetryable, retry_settlement
-from billing.telling import money
 from billing.together import due_of
 from tenants.hooks.emitting import emit_to
 from tenants.instants import instant_text

@@ -9,15 +9,16 @@ from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, override
 
 from billing.collecting.notices import readers_of
 from billing.models import LeaseEndReason, LeaseEvent, LeaseNotice, LeaseStep, LeaseTold, Term
 from billing.rating.lease_wording import LeaseWording
 from billing.terms import terms_by_id
 from billing.unsent import claim_unsent
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _letter(notice: LeaseNotice, addresses: Sequence[str], public_url: str) -> E
         "title": lease.title,
         "contract": contract.number,
         "other": (contract.provider if is_tenant else contract.tenant).name,
-        "at": moment(notice.ends_at, ZoneInfo(contract.time_zone), locale=locale_for(get_language() or "en")),
+        "at": moment(notice.ends_at, ZoneInfo(contract.time_zone), locale=active_locale()),
         "why": reason_words(notice.reason),
         "address": f"{public_url}{page}",
     }

@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -24,7 +23,8 @@ from billing.pages.periods import Period, UnreadablePeriod, read_period, with_qu
 from billing.statements.account import Account, Party, account_of, parties_of, to_pay
 from billing.statements.paper_api import paper_answer
 from billing.statements.printing import AccountNotPrintable, print_account
-from portal.figures import locale_for, moment, money, span
+from portal.figures import moment, money, span
+from portal.locales import active_locale
 from portal.parts import Choice, Empty, Kpi, Pill
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
@@ -49,7 +49,7 @@ class Asked:
 def tenant_statement(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show a tenant's account with one provider over some days."""
     asked = _asked(request, organization)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     empty = Empty(_("Nothing was booked yet"), _("An account begins with the first invoice."), icon="ledger")
     context: dict[str, object] = {"period": asked.period, "empty": empty, "choices": _choices(request.path, asked)}
     if asked.party is not None:

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -46,7 +46,8 @@ from billing.rating.kinds import KINDS
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording
 from clusters.card_models import is_card
-from portal.figures import locale_for, money, money_change
+from portal.figures import money, money_change
+from portal.locales import active_locale
 from portal.parts import Kpi
 from portal.shell import Crumb
 from tenants.models import Organization, User
@@ -141,7 +142,7 @@ def _shown(
     request: HttpRequest, organization: Organization, side: str, amendment: Amendment, now: datetime
 ) -> dict[str, Any]:
     contract = amendment.contract
-    locale, zone = locale_for(translation.get_language() or "en"), contract.time_zone
+    locale, zone = active_locale(), contract.time_zone
     found = preview_of(amendment, now)
     actions = actions_of(amendment, organization) if may_agree(request) else ()
     edited_by = "amendment-new" if amendment.ends_at is None else "contract-end"
@@ -274,7 +275,7 @@ def _draft_contract(
 
 def _change_form(request: HttpRequest, contract: Contract, kind: TermKind, term: Term | None) -> ChangeForm:
     wording: Wording | None = term.stretches()[-1].wording if term else None
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     return ChangeForm(
         request.POST if request.method == "POST" else None,
         kind=kind,

@@ -20,12 +20,12 @@ from billing.models import BalanceAccount, Refund, RefundMethod, RefundState
 from billing.pages.correction_words import (
     METHODS,
     may_correct,
-    page_locale,
     read_decimal,
     refund_pill,
     refusal_words,
 )
 from portal.figures import moment, money
+from portal.locales import active_locale
 from portal.parts import Empty
 from tenants.ids import new_id
 from tenants.problems import Problem
@@ -57,7 +57,7 @@ def provider_balances(request: HttpRequest, organization: Organization) -> HttpR
             problem = _("“%(found)s” is no number.") % {"found": str(refused)[:40]}
         else:
             return redirect("provider-balances")
-    locale, corrects = page_locale(), may_correct(request)
+    locale, corrects = active_locale(), may_correct(request)
     context = {
         "problem": problem,
         "given": request.POST,

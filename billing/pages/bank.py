@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -34,7 +33,8 @@ from billing.banking.lists import (
 from billing.models import BankAccount
 from billing.money import MINOR_DIGITS
 from billing.pages.bank_words import fault_words, import_words, line_entry
-from portal.figures import locale_for, moment, money, number
+from portal.figures import moment, money, number
+from portal.locales import active_locale
 from portal.paging import address, pagination, read_page
 from portal.parts import Choice, Empty, Kpi
 from portal.shell import Crumb
@@ -116,7 +116,7 @@ def provider_bank(request: HttpRequest, organization: Organization) -> HttpRespo
         taken = _taken(request, organization, form)
         if taken is not None:
             return redirect("provider-bank-import", import_id=taken)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     shown = shown_of(request.GET.get("show", ""))
     search = request.GET.get("q", "").strip()[:SEARCH_CHARACTERS_MAX]
     found = line_list(organization, shown=shown, search=search, page=read_page(request.GET.get("page", "")))
@@ -143,7 +143,7 @@ def provider_bank_import(request: HttpRequest, organization: Organization, *, im
     imported = imports_of(organization).filter(pk=import_id).first()
     if imported is None:
         raise Http404
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     lines = imported.lines.select_related("account").order_by("-booked_on", "-pk")[:100]
     context = {
         "imported": import_words(imported, locale),
@@ -165,7 +165,7 @@ def provider_bank_accounts(request: HttpRequest, organization: Organization) -> 
     form = AccountForm(request.POST if request.method == "POST" and "close" not in request.POST else None)
     if request.method == "POST" and _changed(request, organization, form):
         return redirect("provider-bank-accounts")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context = {
         "accounts": [
             {

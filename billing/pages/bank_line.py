@@ -12,7 +12,6 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -25,7 +24,8 @@ from billing.banking.matching import Part
 from billing.models import BankMatchKind, Contract, Invoice
 from billing.pages.bank import may_match
 from billing.pages.bank_words import rule_words, state_pill
-from portal.figures import day, locale_for, moment, money
+from portal.figures import day, moment, money
+from portal.locales import active_locale
 from portal.selects import LongSelect
 from portal.shell import Crumb
 from tenants.models import Organization as TenantOrganization
@@ -244,7 +244,7 @@ def _done(
 
 
 def _context(line: BankLine, decides: bool, pay: PayForm, aside: NoteForm) -> dict[str, Any]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     left: Decimal = getattr(line, "left_amount")  # noqa: B009  an annotation, which the type does not know
     proposals = proposals_for(line, left)
     facts = [

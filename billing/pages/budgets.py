@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -26,7 +25,7 @@ from billing.pages.budget_forms import BudgetForm, LiftForm, initial_of
 from billing.pages.budget_lines import alert_lines, budget_lines, stop_notices
 from billing.queries.usage import Side
 from billing.queries.usage_sheet import billing_zone
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Action, Empty
 from portal.punctuation import joined
@@ -149,7 +148,7 @@ def may_edit(request: HttpRequest) -> bool:
 
 
 def _home(request: HttpRequest, organization: Organization, place: Place) -> HttpResponse:
-    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    now, locale = datetime.now(UTC), active_locale()
     budgets = list(budgets_of(organization, side=place.side))
     stops = standing_stops(budgets, now)
     alerts = alerts_of(organization, side=place.side)
@@ -239,7 +238,7 @@ def _new(request: HttpRequest, organization: Organization, place: Place) -> Http
 
 
 def _one(request: HttpRequest, organization: Organization, budget_id: UUID, place: Place) -> HttpResponse:
-    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    now, locale = datetime.now(UTC), active_locale()
     budget = budgets_of(organization, side=place.side).filter(pk=budget_id).first()
     if budget is None:
         raise Http404

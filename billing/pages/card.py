@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -22,7 +21,8 @@ from billing.collecting.visiting import currency_of, return_url
 from billing.dues import dues_of
 from billing.models import CardOnFile, CardVisit, Collection, CollectionNotice, Contract, VisitState
 from billing.stripe_answers import StripeError
-from portal.figures import locale_for, money
+from portal.figures import money
+from portal.locales import active_locale
 from portal.parts import Action, Notice
 from tenants.limits.reader import whole
 from tenants.models import User
@@ -54,7 +54,7 @@ def tenant_card(request: HttpRequest, organization: Organization) -> HttpRespons
     if visit is not None and gateway is not None:
         _look(visit, gateway)
         visit = _open_visit_of(organization)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context: dict[str, Any] = {
         "card": CardOnFile.objects.filter(pk=organization.pk).first(),
         "edits": edits,

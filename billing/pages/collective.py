@@ -16,12 +16,13 @@ from billing.collective.reading import Found, FoundPart, collectives_of, named, 
 from billing.csv_files import csv_answer
 from billing.documents.found import find_file, has_pdf
 from billing.models import DocumentFormat, InvoiceState
-from billing.pages.correction_words import may_correct, page_locale
+from billing.pages.correction_words import may_correct
 from billing.pages.invoice_words import WEB, day_words
 from billing.pages.payment_words import transfer_words
 from billing.payment_references import payment_reference, printed_reference
 from billing.together import NoTenantOfYours, set_together
 from portal.figures import money
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Action, Empty, Pill
 from portal.shell import Crumb
@@ -143,7 +144,7 @@ def _found(organization: Organization, side: str, number: str) -> Found:
 
 
 def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
-    locale, search, page = page_locale(), _search(request, side), read_page(request.GET.get("page", ""))
+    locale, search, page = active_locale(), _search(request, side), read_page(request.GET.get("page", ""))
     found, first = _theirs(organization, side, search), first_row(page)
     shown = with_parts(list(found[first : first + ROWS_PER_PAGE]))
     if page > 1 and not shown:
@@ -180,7 +181,7 @@ def _rules(request: HttpRequest, provider: Organization, search: str, kept: dict
 
 
 def _one(request: HttpRequest, organization: Organization, side: str, number: str) -> HttpResponse:
-    found, locale = _found(organization, side, number), page_locale()
+    found, locale = _found(organization, side, number), active_locale()
     collective = found.collective
     parts = [
         {

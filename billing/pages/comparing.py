@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.http import Http404
 from django.shortcuts import render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -32,7 +31,8 @@ from billing.price_versions import load_versions
 from billing.queries.comparison import GPUS_MAX, comparable_contracts, forecast, real_usage, terms_to_compare
 from billing.rating.inputs import RatingWindow
 from portal.charts import Column, Fact, Number, Series, column_table, line_chart
-from portal.figures import DASH, axis, compact, day, locale_for, money, number, share
+from portal.figures import DASH, axis, compact, day, money, number, share
+from portal.locales import active_locale
 from portal.parts import Empty, Kpi, LegendEntry
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page, tenant_page
@@ -146,7 +146,7 @@ def _read(request: HttpRequest, contracts: dict[str, UUID], books: Sequence[Pric
         book=book,
         model=query.get("model", "")[:200],
         tokens={name: int(_amount(query.get(name, ""), Decimal(TOKENS_MAX)) or 0) for name in CLASSES},
-        locale=locale_for(translation.get_language() or "en"),
+        locale=active_locale(),
     )
 
 

@@ -8,8 +8,8 @@ import msgspec
 from django import forms
 from django.db.models import Q
 from django.utils.text import capfirst
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from billing.agreements.checks import invoiced_to
 from billing.contract_headers import WORDS_CHARACTERS_MAX
@@ -24,7 +24,8 @@ from billing.rating.rated import TermKind
 from billing.rating.wording import Wording, write_wording
 from clusters.capacity import COUNT_MAX, Wish, earliest_start
 from clusters.models import Allocation, Deployment, Slice
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from tenants.limits.reader import whole
 
 CARDS_MAX: Final = 10_000
@@ -250,7 +251,7 @@ def free_slices(contract: Contract, model: str, form: ChangeForm) -> list[str]:
         wish = Wish(model, wanted, from_at, to_at)
         earliest = earliest_start(wish, provider_ids=[contract.provider_id]) if wanted <= COUNT_MAX else None
         if earliest is not None:
-            zone, locale = ZoneInfo(contract.time_zone), locale_for(get_language() or "")
+            zone, locale = ZoneInfo(contract.time_zone), active_locale()
             later_on = _("Enough is free for as long from %(at)s on.")
             words = f"{words} {later_on % {'at': moment(earliest, zone, locale=locale)}}"
         form.add_error("cards", words)

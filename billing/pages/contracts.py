@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -33,7 +32,8 @@ from billing.queries.agreements import (
     steps_behind,
     versions_of,
 )
-from portal.figures import listed, locale_for, moment
+from portal.figures import listed, moment
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Action, Empty
 from portal.shell import Crumb
@@ -87,7 +87,7 @@ def own_contract(organization: Organization, contract_id: UUID) -> Contract:
 
 
 def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     agrees = may_agree(request)
     new = Action(_("Draft a contract"), reverse(f"{side}-contract-new"), "plus", primary=True)
     seen = contracts_of(organization)
@@ -128,7 +128,7 @@ def _waiting(contract: Contract) -> Amendment | None:
 
 def _one(request: HttpRequest, organization: Organization, side: str, contract_id: UUID) -> HttpResponse:
     contract = own_contract(organization, contract_id)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     zone = contract.time_zone
     amendments = amendments_of(organization, contract)
     is_open = any(each.state in ("draft", "offered") for each in amendments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,7 +21,8 @@ from billing.pages.paper_words import line_said
 from billing.pages.quantity_words import quantity_words
 from billing.tenant_balances import BalanceTooLow
 from billing.write_offs import NotWrittenOff, ReasonMissing
-from portal.figures import locale_for, money
+from portal.figures import money
+from portal.locales import active_locale
 from portal.parts import Pill
 from tenants.roles import CORRECT_INVOICES, allows
 from tenants.scoping import acting_membership
@@ -80,11 +80,6 @@ METHODS: Final[Mapping[str, Promise]] = {
 }
 
 
-def page_locale() -> str:
-    """Return the locale of the page's figures."""
-    return locale_for(translation.get_language() or "en")
-
-
 def may_correct(request: HttpRequest) -> bool:
     """Whether the reader's role may correct, and not only read."""
     membership = acting_membership(request)
@@ -123,7 +118,7 @@ def refusal_words(refused: Problem, currency: str = "") -> str:
     """Return why something was not done, and what to do; what is left is an amount of `currency` where it is known."""
     left = str(refused.extra.get("left", ""))
     if currency and left:
-        left = money(Decimal(left), currency, locale=page_locale())
+        left = money(Decimal(left), currency, locale=active_locale())
     by_field = _FIELDS.get((type(refused), str(refused.extra.get("field", ""))))
     if by_field is not None:
         return str(by_field)
@@ -151,7 +146,7 @@ def refusal_words(refused: Problem, currency: str = "") -> str:
 
 def weighed_words(invoice: Invoice, weighed: Weighed) -> dict[str, object]:
     """Return what a credit note comes to before it is issued: its lines, its sums, and where they go."""
-    locale, currency = page_locale(), invoice.currency
+    locale, currency = active_locale(), invoice.currency
     lines = {line.position: line for line in invoice.lines.all()}
 
     def shown(amount: Decimal) -> str:

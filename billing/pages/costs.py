@@ -12,7 +12,6 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -22,7 +21,8 @@ from billing.economics.cost import CardCost, CostRates
 from billing.money import MINOR_DIGITS
 from billing.pages.refused_fields import say_at_field
 from billing.queries.cluster_costs import ClusterFigures, CostVersion, cluster_costs
-from portal.figures import DASH, locale_for, moment, money, number, unit_price
+from portal.figures import DASH, moment, money, number, unit_price
+from portal.locales import active_locale
 from portal.parts import Empty, Notice
 from portal.punctuation import joined
 from portal.shell import Crumb
@@ -144,7 +144,7 @@ class VersionLine:
 def provider_costs(request: HttpRequest, organization: Organization) -> HttpResponse:
     """List a provider's clusters with the costs in force."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     clusters = cluster_costs(organization)
     context = {
         "clusters": [
@@ -163,7 +163,7 @@ def provider_costs(request: HttpRequest, organization: Organization) -> HttpResp
 def provider_cluster_costs(request: HttpRequest, organization: Organization, *, slug: str) -> HttpResponse:
     """Show every version of a cluster's costs, and take the next one."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     found = next(iter(cluster_costs(organization, slug)), None)
     if found is None:
         raise Http404

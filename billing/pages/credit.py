@@ -14,7 +14,6 @@ from django.db.models import Q, Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -28,7 +27,8 @@ from billing.rating.rated import TermKind
 from billing.stripe_answers import StripeError
 from billing.topups.buying import WrongTopUp, look_at_top_up, open_top_up, start_top_up
 from billing.topups.charged_back import REFUNDED_BY_HAND
-from portal.figures import locale_for, moment, money
+from portal.figures import moment, money
+from portal.locales import active_locale
 from portal.parts import Pill, PillTone
 from tenants.limits.reader import whole
 from tenants.models import User
@@ -81,7 +81,7 @@ def tenant_credit(request: HttpRequest, organization: Organization) -> HttpRespo
     if gateway is not None:
         for top_up in bought.filter(state=TopUpState.OPEN).exclude(url="").order_by("-created_at")[:LOOKED_AT_MAX]:
             _look(top_up, gateway, now)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context = {
         "prepaid": prepaid(organization, now),
         "terms": _terms(organization),

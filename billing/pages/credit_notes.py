@@ -32,11 +32,12 @@ from billing.corrections.weighing import Scope, creditable_lines, weigh
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason, Debit, Invoice, InvoiceState
-from billing.pages.correction_words import REASONS, may_correct, page_locale, read_decimal, refusal_words, weighed_words
+from billing.pages.correction_words import REASONS, may_correct, read_decimal, refusal_words, weighed_words
 from billing.pages.paper_words import line_said
 from billing.pages.quantity_words import WORDS, most_words, quantity_words, stored_quantity
 from billing.write_offs import write_off
 from portal.figures import moment, money
+from portal.locales import active_locale
 from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.ids import new_id
@@ -183,7 +184,7 @@ def _scope(request: HttpRequest, invoice: Invoice) -> Scope:
 
 
 def _correcting(request: HttpRequest, invoice: Invoice, problem: str, weighed: Weighed | None = None) -> dict[str, Any]:
-    locale, dues, currency = page_locale(), dues_of(invoice), invoice.currency
+    locale, dues, currency = active_locale(), dues_of(invoice), invoice.currency
     described = {line.position: line_said(line) for line in invoice.lines.all()}
     title = _("Correct %(number)s") % {"number": invoice.number}
     return {
@@ -253,7 +254,7 @@ def _links(invoice: Invoice) -> list[tuple[str, str, str]]:
 
 
 def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
-    locale = page_locale()
+    locale = active_locale()
     rows = [note for note in credit_notes_of(organization) if _is_on(note, organization, side)]
     context = {
         "side": side,
@@ -296,7 +297,7 @@ def _one(request: HttpRequest, organization: Organization, side: str, number: st
     note = find_credit_note(organization, number=number, **which)
     if note is None:
         raise Http404
-    locale, currency = page_locale(), note.currency
+    locale, currency = active_locale(), note.currency
     context = {
         **_row(note, side, locale),
         "crumbs": (Crumb(_("Credit notes"), reverse(f"{side}-credit-notes")), Crumb(note.number)),

@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -22,7 +21,8 @@ from billing.queries.known_parties import known_parties
 from clusters.deploying import bind_model, end_deployment, unbind_model
 from clusters.making import make_deployment
 from clusters.models import Binding, Deployment
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Action, Choice, Empty, Pill
 from portal.shell import Crumb
@@ -240,7 +240,7 @@ def _binding_row(one: Binding, now: datetime) -> dict[str, object]:
 
 
 def _span(one: Deployment | Binding, now: datetime) -> dict[str, object]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     state = state_of(one, now)
     tone: Any = {"running": "good", "coming": "info", "ended": ""}[state]
     return {

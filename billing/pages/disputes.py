@@ -26,13 +26,13 @@ from billing.models import DisputeSide, DisputeState
 from billing.pages.correction_words import (
     dispute_pill,
     may_correct,
-    page_locale,
     read_decimal,
     refusal_words,
     weighed_words,
 )
 from billing.pages.paper_words import line_said
 from portal.figures import moment, money
+from portal.locales import active_locale
 from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.problems import Problem
@@ -108,7 +108,7 @@ def tenant_invoice_question(request: HttpRequest, organization: Organization, *,
         "line": line,
         "text": given.get("text", ""),
         "lines": [
-            (str(each.position), line_said(each), money(each.amount, invoice.currency, locale=page_locale()))
+            (str(each.position), line_said(each), money(each.amount, invoice.currency, locale=active_locale()))
             for each in invoice.lines.order_by("position")
         ],
     }
@@ -116,7 +116,7 @@ def tenant_invoice_question(request: HttpRequest, organization: Organization, *,
 
 
 def _list(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
-    locale = page_locale()
+    locale = active_locale()
     own = {"tenant": organization} if side == "tenant" else {"issuer": organization}
     context = {
         "rows": [_row(each, side, locale) for each in disputes_of(organization).filter(**own)[:ROWS_MAX]],
@@ -211,7 +211,7 @@ def _granted(dispute: Dispute, text: str, *, everything: bool) -> Scope:
 def _shown(
     request: HttpRequest, organization: Organization, side: str, dispute: Dispute, problem: str
 ) -> dict[str, Any]:
-    locale, invoice = page_locale(), dispute.invoice
+    locale, invoice = active_locale(), dispute.invoice
     sides = {DisputeSide.TENANT: dispute.tenant.name, DisputeSide.PROVIDER: dispute.issuer.name}
     note = dispute.credit_note
     return {

@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -37,7 +36,8 @@ from billing.pages.periods import with_query
 from billing.pages.tax_words import tax_lines
 from billing.queries.draft_detail import DraftDetail, DraftState, draft_counts, draft_detail, draft_entries
 from billing.tax.retrying import TaxNotRetryable, retry_tax, tax_step
-from portal.figures import locale_for, money
+from portal.figures import money
+from portal.locales import active_locale
 from portal.parts import Choice, Empty, Kpi
 from portal.punctuation import between, one_after_another
 from portal.shell import Crumb
@@ -200,7 +200,7 @@ def _actor(request: HttpRequest) -> str:
 
 
 def _list(request: HttpRequest, organization: Organization) -> dict[str, Any]:
-    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    now, locale = datetime.now(UTC), active_locale()
     wanted = request.GET.get("state", "")
     state = DraftState(wanted) if wanted in set(DraftState) else None
     found = draft_entries(organization, now, as_provider=True, state=state, after=_after(request), limit=ROWS + 1)
@@ -242,7 +242,7 @@ def _after(request: HttpRequest) -> UUID | None:
 
 
 def _one(request: HttpRequest, organization: Organization, period_id: UUID, *, as_provider: bool) -> HttpResponse:
-    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    now, locale = datetime.now(UTC), active_locale()
     found = draft_detail(organization, period_id, now, as_provider=as_provider)
     side = "provider" if as_provider else "tenant"
     if found is None:

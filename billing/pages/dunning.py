@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -22,7 +21,8 @@ from billing.dunning.stepping import hold, take_back
 from billing.models import DunningCase, DunningHold, DunningStep, Invoice
 from billing.pages.bank import may_match
 from billing.pages.dunning_words import action_words, step_words, wait_words
-from portal.figures import day, locale_for, moment, money
+from portal.figures import day, moment, money
+from portal.locales import active_locale
 from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.models import User
@@ -129,7 +129,7 @@ def provider_dunning(request: HttpRequest, organization: Organization) -> HttpRe
     form = ScheduleForm(request.POST if request.method == "POST" else None, initial=initial(schedule))
     if form.is_bound and form.is_valid() and _set(request, organization, form):
         return redirect("provider-dunning")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     cases = DunningCase.objects.filter(invoice__issuer=organization, is_open=True).order_by("invoice__due_at", "pk")
     context = {
         "cases": [_case(one, locale) for one in cases.select_related("invoice__tenant")[:CASES_SHOWN]],
@@ -163,7 +163,7 @@ def provider_dunning_case(request: HttpRequest, organization: Organization, *, i
         if not edits:
             return render(request, "403.html", status=403)
         return _changed(request, organization, invoice)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     held = DunningHold.objects.filter(invoice=invoice).order_by("-at", "-pk").first()
     context = {
         "invoice": invoice,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django import forms
 from django.contrib import messages
 from django.shortcuts import redirect, render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -23,7 +22,8 @@ from billing.models import IndexSource
 from billing.pages.price_index import changes_words, imported_words, left_out_words
 from billing.price_index import FILE_BYTES_MAX, WrongPriceFile, import_prices, preview_import
 from billing.queries.price_index import latest_imports
-from portal.figures import day, locale_for, number
+from portal.figures import day, number
+from portal.locales import active_locale
 from portal.parts import Empty
 from tenants.acting import person_acting
 from tenants.problems import Problem
@@ -86,7 +86,7 @@ class TakeForm(forms.Form):
 @operator_page(MANAGE_ORGANIZATIONS)
 def operator_price_index(request: HttpRequest, organization: Organization) -> HttpResponse:  # noqa: ARG001  every page takes it
     """Show what was imported last; a POST shows what a file would change, and a second one takes it."""
-    locale, posted, now = locale_for(translation.get_language() or "en"), request.method == "POST", datetime.now(UTC)
+    locale, posted, now = active_locale(), request.method == "POST", datetime.now(UTC)
     if posted and "packed" in request.POST:
         return _take(request, locale, now)
     form = ImportForm(request.POST if posted else None, request.FILES if posted else None)

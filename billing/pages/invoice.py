@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
@@ -40,7 +39,7 @@ from billing.queries.invoice_taxes import invoice_rates
 from billing.reconciling.chargeback_words import chargeback_rows
 from billing.together import collective_of
 from metering.context_bands import tier_id
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.paging import pagination
 from tenants.limits.reader import within_own
 from tenants.models import Organization
@@ -72,7 +71,7 @@ LINES_HEAD = (
 def tenant_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an issued invoice with its lines and the checks of its evidence."""
     invoice = _find(organization, number)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     opened = request.GET.get("line", "")
     with within_own(organization.pk, OF_BOTH):
         detail = detail_of(organization, invoice, asked_of(request.GET.dict()))

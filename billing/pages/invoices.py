@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -21,7 +20,7 @@ from billing.pages.periods import with_query
 from billing.queries.drafts import DraftRow, draft_rows
 from billing.queries.invoice_list import COUNTED_MAX, PAGE_ROWS, InvoiceList, Shown, all_invoices, invoice_list
 from billing.queries.invoices import InvoiceRow
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.paging import address, pagination, read_page
 from portal.parts import Action, Choice, Empty, Pagination, Pill
 from tenants.models import Organization
@@ -56,7 +55,7 @@ CSV_HEAD = (
 def tenant_invoices(request: HttpRequest, organization: Organization) -> HttpResponse:
     """List what a tenant owes: what grows now, then what was issued, the latest first."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     shown, search = filters_of(request)
     found = invoice_list(
         organization,

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -28,7 +28,8 @@ from clusters.occupancy import unix_second
 from metering.fleet_figures import utilisation_while_held
 from metering.pages.node_lines import node_url, slice_words
 from portal.charts import Column, Fact, Number, Series, column_table, stacked_columns
-from portal.figures import DASH, axis, day, locale_for, moment, money, number, share, unit_price
+from portal.figures import DASH, axis, day, moment, money, number, share, unit_price
+from portal.locales import active_locale
 from portal.parts import Kpi, Pill, PillTone
 from portal.shell import Crumb
 from tenants.acting import person_acting
@@ -94,7 +95,7 @@ def _hold_form(data: Mapping[str, Any] | None, zone: str) -> EndForm:
 
 def _page(request: HttpRequest, organization: Organization, ref: str, refused: EndForm | None = None) -> HttpResponse:
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     lease = lease_detail(organization, ref, now)
     if lease is None:
         raise Http404

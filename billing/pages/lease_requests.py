@@ -9,7 +9,6 @@ from django.forms.utils import ErrorList
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -23,7 +22,8 @@ from billing.queries.capacity import CapacityAnswer, capacity_answer, offered_mo
 from billing.queries.lease_list import lease_of, quote_of
 from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, require_to_come, reserve_quote
 from clusters.capacity import WrongWish
-from portal.figures import locale_for, moment, number, unit_price
+from portal.figures import moment, number, unit_price
+from portal.locales import active_locale
 from portal.parts import Action, Empty
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -180,7 +180,7 @@ def _nothing_to_ask(form: WishForm) -> Empty | None:
 
 
 def _found(answer: CapacityAnswer, zone: str) -> dict[str, str]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     later = ""
     if not answer.enough:
         later = (

@@ -9,7 +9,6 @@ import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -40,7 +39,8 @@ from clusters.models import SliceKind
 from clusters.part_names import Part, names_of
 from metering.pages.node_lines import short_model
 from portal.charts import Cell, Heading, Row, Table, draw_occupancy
-from portal.figures import DASH, locale_for, moment, money, number, share, unit_price
+from portal.figures import DASH, moment, money, number, share, unit_price
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Action, Choice, Empty, Kpi, Pill, PillTone
 from portal.shell import Crumb
@@ -86,7 +86,7 @@ def lease_page(
 ) -> HttpResponse:
     """Answer with a tenant's lease; forms that were refused are shown as they were sent."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     row = next(iter(lease_rows(organization, now, party="tenant", ref=ref)), None)
     if row is None:
         raise Http404
@@ -167,7 +167,7 @@ def step_row(step: StepRow, zone: str, locale: str) -> tuple[str, str, str]:
 
 def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     as_list = request.GET.get("view") == "list"
     days = read_days(request.GET.get("from", ""), request.GET.get("days", ""), now)
     sums = lease_sums(organization, now, party=area)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -19,7 +18,8 @@ from billing.pages.periods import UnreadablePeriod, offered_months, read_period,
 from billing.queries.inversions import SETTLED_AFTER, inversions_of
 from billing.queries.margin import Grouping, Margin, MarginLine, daily, margin
 from clusters.models import Cluster
-from portal.figures import day, locale_for, money, span
+from portal.figures import day, money, span
+from portal.locales import active_locale
 from portal.parts import Choice, Empty
 from portal.shell import Crumb
 from tenants.roles import READ_INVOICES
@@ -80,7 +80,7 @@ def read_asked(request: HttpRequest, default: Grouping = Grouping.MODEL) -> Aske
         raise Http404 from error
     if len(currency) not in (0, CURRENCY_CHARS):
         raise Http404
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     return Asked(period, grouping, currency, request.GET.get("cluster", ""), locale, now)
 
 

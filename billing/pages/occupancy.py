@@ -10,7 +10,6 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
@@ -32,7 +31,8 @@ from metering.fleet import fleet_of
 from metering.fleet_figures import ClusterFigures, FleetFigures, cluster_figures, total_of, utilisation_while_held
 from metering.pages.fleet_strip import attention_kpi, drawing_kpi, free_kpi
 from portal.charts import Tone, Window, draw_occupancy
-from portal.figures import DASH, day, locale_for, number, share, span
+from portal.figures import DASH, day, number, share, span
+from portal.locales import active_locale
 from portal.parts import Choice, Empty, Kpi, Pagination
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -125,7 +125,7 @@ def _read(request: HttpRequest, organization: Organization) -> Floor:
         nodes=occupancy_view(organization, from_at, to_at, cluster_id=place, node_ids=shown).nodes,
         findings=findings_of(provider=organization, now=now, cluster_slug=window.cluster),
         now=now,
-        locale=locale_for(translation.get_language() or "en"),
+        locale=active_locale(),
     )
 
 

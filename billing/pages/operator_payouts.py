@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -25,7 +24,8 @@ from billing.statements.payout_terms import set_terms
 from billing.statements.payouts import Standing, all_standings, payouts_of
 from billing.statements.transfers import take_back
 from billing.stripe_answers import StripeError
-from portal.figures import locale_for, moment, money
+from portal.figures import moment, money
+from portal.locales import active_locale
 from portal.parts import Empty
 from portal.punctuation import joined
 from tenants.models import Organization, User
@@ -43,7 +43,7 @@ FILES_SHOWN: Final = 20
 @operator_page(READ_INVOICES)
 def operator_payouts(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what every provider can be paid, and the latest payouts with what can be done about them."""
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     membership = acting_membership(request)
     found = all_standings(datetime.now(UTC))
     context = {

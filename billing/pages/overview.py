@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -25,7 +24,8 @@ from metering.attention import findings_of
 from metering.fleet_figures import cluster_figures, total_of
 from metering.pages.fleet_strip import drawing_kpi, free_kpi
 from portal.charts import Column, Fact, Series, column_table, stacked_columns
-from portal.figures import axis, day, locale_for, money, span
+from portal.figures import axis, day, money, span
+from portal.locales import active_locale
 from portal.parts import Action, Empty
 from portal.shell import Crumb
 from tenants.roles import READ_FLEET, READ_INVOICES, READ_USAGE, allows
@@ -48,7 +48,7 @@ VIEW: Final = timedelta(hours=24)
 def provider_overview(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what needs attention, and of money and fleet what the reader's role may see."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     membership = acting_membership(request)
     role = membership.role if membership else ""
     sees_money, sees_fleet = allows(role, READ_INVOICES), allows(role, READ_FLEET)

@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -23,7 +22,7 @@ from billing.statements.onboarding import Connecting, connect, look_at_payee, on
 from billing.statements.payout_terms import set_terms
 from billing.statements.payouts import payouts_of, standings_of, terms_seen
 from billing.stripe_answers import StripeError
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.parts import Empty
 from tenants.limits.reader import whole
 from tenants.models import Organization, User
@@ -66,7 +65,7 @@ def provider_payouts(request: HttpRequest, organization: Organization) -> HttpRe
         return _connected(request, organization)
     if posted and form.is_valid() and _set(request, form, organization):
         return redirect("provider-payouts")
-    locale, now = locale_for(translation.get_language() or "en"), datetime.now(UTC)
+    locale, now = active_locale(), datetime.now(UTC)
     context = {
         "standings": [
             {"currency": one.found.currency, "kpis": standing_kpis(one, locale)}

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
@@ -26,7 +25,8 @@ from billing.queries.price_books import DraftRow
 from billing.queries.price_effects import ContractEffect, effects_on_book, total_effect
 from billing.queries.served_models import unseen_names
 from billing.rating.price_lists import PriceKey, PriceList, prices_of, version_of
-from portal.figures import locale_for, moment, money, money_change
+from portal.figures import moment, money, money_change
+from portal.locales import active_locale
 from portal.parts import Kpi
 from portal.punctuation import joined
 from portal.shell import Crumb
@@ -104,7 +104,7 @@ def _taken(draft: DraftRow) -> Problem | None:
 
 
 def _editor(draft: DraftRow, form: DraftForm) -> dict[str, Any]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     before = _in_force(draft)
     return {
         "draft": draft,
@@ -131,7 +131,7 @@ def _editor(draft: DraftRow, form: DraftForm) -> dict[str, Any]:
 
 
 def _preview(draft: DraftRow, now: datetime) -> dict[str, Any]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     book = PriceBook.objects.get(pk=draft.book_id)
     before = _in_force(draft)
     effects: tuple[ContractEffect, ...] = ()

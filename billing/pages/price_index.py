@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
@@ -27,7 +26,8 @@ from billing.queries.price_index import (
 )
 from billing.rating.price_lists import PriceKey
 from billing.rating.wording import plain
-from portal.figures import change, day, locale_for, number, unit_price
+from portal.figures import change, day, number, unit_price
+from portal.locales import active_locale
 from portal.parts import Empty
 from tenants.models import Organization
 from tenants.roles import READ_PRICES
@@ -56,7 +56,7 @@ CSV_HEAD = (
 @provider_page(READ_PRICES)
 def provider_price_index(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show own prices beside public ones, what became of those, and those that a search finds."""
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     books = books_of(organization)
     book = chosen_book(books, request.GET.get("book", ""))
     search = request.GET.get("q", "").strip()[:100]

@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
@@ -37,7 +36,8 @@ from billing.queries.price_effects import ContractEffect, effects_on_book, total
 from billing.rating.price_lists import prices_of
 from billing.rating.price_rows import FIELD_OF_UNIT
 from billing.rating.wording import plain
-from portal.figures import day, locale_for, moment, money, money_change
+from portal.figures import day, moment, money, money_change
+from portal.locales import active_locale
 from portal.parts import Empty, Kpi
 from portal.shell import Crumb
 from tenants.models import Organization, User
@@ -65,7 +65,7 @@ CSV_HEAD = (
 def provider_prices(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show a price book: the version in force, the one before, those announced, and the drafts."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     books = books_of(organization)
     book = chosen_book(books, request.GET.get("book", ""))
     context: dict[str, Any] = {"books": books, "book": book, "sets": sets_prices(request)}
@@ -118,7 +118,7 @@ def provider_prices_csv(request: HttpRequest, organization: Organization) -> Htt
 def provider_price_version(request: HttpRequest, organization: Organization, *, version_id: UUID) -> HttpResponse:
     """Show a published version: what it changed, what that means, and who was told."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     found = version_rows(PriceVersion.objects.filter(pk=version_id, book__provider=organization), now)
     if not found:
         raise Http404

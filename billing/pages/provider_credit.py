@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -22,7 +21,8 @@ from billing.models import Coupon
 from billing.pages.correction_words import may_correct, refusal_words
 from billing.pages.credit_back import CreditBackForm
 from billing.pages.credit_forms import CouponForm, GrantForm
-from portal.figures import locale_for, moment, money, number
+from portal.figures import moment, money, number
+from portal.locales import active_locale
 from portal.parts import Empty, Pill, PillTone
 from tenants.models import User
 from tenants.problems import Problem
@@ -68,7 +68,7 @@ def provider_credit(request: HttpRequest, organization: Organization) -> HttpRes
     action = request.POST.get("action", "")
     grant_form = GrantForm(request.POST if action == "grant" else None, credit_terms(organization))
     coupon_form = CouponForm(request.POST if action == "coupon" else None)
-    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    now, locale = datetime.now(UTC), active_locale()
     back_form = CreditBackForm(request.POST if action == "back" else None, organization, now, locale)
     if posted and action == "back":
         if _given_back(request, back_form, now):

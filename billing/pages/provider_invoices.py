@@ -7,7 +7,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -24,7 +23,7 @@ from billing.pages.periods import with_query
 from billing.queries.invoice_detail import OF_BOTH, detail_of
 from billing.queries.invoice_list import all_invoices, find_invoice, invoice_list
 from billing.queries.invoices import InvoiceRow
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.paging import read_page
 from portal.parts import Action, Empty
 from tenants.limits.reader import within_own
@@ -40,7 +39,7 @@ CSV_TENANT = "tenant"
 def provider_invoices(request: HttpRequest, organization: Organization) -> HttpResponse:
     """List what a provider issued, the latest first, by state, number, contract or tenant."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     shown, search = filters_of(request)
     page = read_page(request.GET.get("page", ""))
     found = invoice_list(
@@ -75,7 +74,7 @@ def provider_invoices_csv(request: HttpRequest, organization: Organization) -> H
 def provider_invoice(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Show an invoice as its tenant sees it, with what its issuer can do about it."""
     invoice = _find(organization, number)
-    now, locale = datetime.now(UTC), locale_for(translation.get_language() or "en")
+    now, locale = datetime.now(UTC), active_locale()
     opened = request.GET.get("line", "")
     with within_own(organization.pk, OF_BOTH):
         detail = detail_of(organization, invoice, asked_of(request.GET.dict()))

@@ -12,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -24,7 +23,8 @@ from billing.pages.share_facts import share_tabs
 from billing.queries.revenue import DueRow, DueState, due_rows, statement_file
 from billing.revenue_csv import BYTES_MAX
 from billing.revenue_statements import NAME_CHARS_MAX, state_revenue
-from portal.figures import day, locale_for, moment, money, share, span
+from portal.figures import day, moment, money, share, span
+from portal.locales import active_locale
 from portal.parts import Empty, Pill
 from tenants.models import Organization, User
 from tenants.problems import Problem
@@ -69,7 +69,7 @@ def tenant_revenue(request: HttpRequest, organization: Organization) -> HttpResp
         return HttpResponse(status=403)
     rows = due_rows(organization, datetime.now(UTC))
     mine = {_key(row): row for row in rows if row.contract.tenant_id == organization.pk}
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     choices = [(key, _what(row, locale)) for key, row in mine.items()]
     posted = request.method == "POST"
     form = RevenueForm(request.POST if posted else None, request.FILES if posted else None, choices)
@@ -87,7 +87,7 @@ def tenant_revenue(request: HttpRequest, organization: Organization) -> HttpResp
 @provider_page(READ_INVOICES)
 def provider_revenue(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what tenants have certified, beside what was metered."""
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     rows = [row for row in due_rows(organization, datetime.now(UTC)) if row.contract.provider_id == organization.pk]
     context = {
         **_context(rows, locale, "provider-revenue-document", _tenant),

@@ -11,12 +11,12 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from tenants.logos import LOGO_BYTES_MAX
 from tenants.models import BillingProfile, User
 from tenants.problems import Problem
@@ -121,7 +121,7 @@ class ProfileForm(forms.Form):
 
 def country_choices() -> list[tuple[str, str]]:
     """Return every country's code and its name in the language of the page, by name."""
-    names = Locale.parse(locale_for(translation.get_language() or "en")).territories
+    names = Locale.parse(active_locale()).territories
     return sorted(((code, str(names.get(code, code))) for code in COUNTRIES), key=lambda choice: choice[1])
 
 
@@ -168,7 +168,7 @@ def _settings(request: HttpRequest, organization: Organization, side: str) -> Ht
     if not edits:
         for field in form.fields.values():
             field.disabled = True
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     versions = BillingProfile.objects.filter(organization=organization).order_by("-version")
     context = {
         "form": form,

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.audit_claims import NOTE_CHARS_MAX
-from billing.pages.correction_words import page_locale
 from billing.pages.share_fact_words import difference_key, period_words
 from billing.share_stating import AMOUNT_DECIMALS_MAX, REFERENCE_CHARS_MAX, WHOLE_CLASSES
+from portal.locales import active_locale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class StatedForm(forms.Form):
         """Offer the shares and periods that it can be stated of."""
         super().__init__(data)
         self.known = {one.key: one for one in choices}
-        what, locale = self.fields["what"], page_locale()
+        what, locale = self.fields["what"], active_locale()
         assert isinstance(what, forms.ChoiceField)
         what.choices = [
             (

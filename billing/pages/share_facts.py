@@ -21,7 +21,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from billing.audit_claims import answer_audit, claims_of
 from billing.csv_files import csv_answer
 from billing.models import PeriodState
-from billing.pages.correction_words import page_locale
 from billing.pages.refused_fields import say_at_field
 from billing.pages.share_fact_forms import AnswerForm, AuditAnswerForm, AuditForm, RefundForm, chosen_difference
 from billing.pages.share_fact_words import (
@@ -39,6 +38,7 @@ from billing.queries.share_facts import Side, deployments_of, facts_of, held_of,
 from billing.share_stating import By, refundable, state_audit, state_refund
 from billing.stated_facts import AUDIT_CLAIM
 from billing.witness_answers import answer_difference
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Choice
 from tenants.models import User
@@ -115,7 +115,7 @@ def _facts(asked: Asked, form: Form | None, **more: Any) -> HttpResponse:
     page = read_page(asked.request.GET.get("page", ""))
     found = facts_of(asked.organization, asked.side, FACTS[asked.page])
     shown = found[first_row(page) : first_row(page) + ROWS_PER_PAGE]
-    locale = page_locale()
+    locale = active_locale()
     if asked.page == "audits":
         rows = [audit_row(one, asked.side, locale) for one in claims_of(list(shown))]
     else:
@@ -241,7 +241,7 @@ def _witnesses(asked: Asked) -> HttpResponse:
     form = AnswerForm(asked.request.POST) if posted else None
     if form is not None and form.is_valid() and _answered(asked, form):
         return redirect(asked.url)
-    locale = page_locale()
+    locale = active_locale()
     served = deployments_of(asked.organization, asked.side) if held else ()
     names = {str(one.deployment_id): one.deployment.name for one in served}
     rows = [held_row(row, asked.side, names, locale) for row in held]

@@ -11,7 +11,6 @@ from uuid import UUID
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -28,7 +27,8 @@ from billing.queries.simulation import (
     simulate,
     version_changes,
 )
-from portal.figures import DASH, change, day, locale_for, moment, money, money_change, number, share
+from portal.figures import DASH, change, day, moment, money, money_change, number, share
+from portal.locales import active_locale
 from portal.parts import Empty, Kpi, Notice
 from portal.shell import Crumb
 from tenants.roles import READ_INVOICES
@@ -138,7 +138,7 @@ def _read(request: HttpRequest, organization: Organization) -> Asked:
             raise Http404
     if not PERCENT_MIN <= percent <= PERCENT_MAX:
         raise Http404
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     return Asked(period, percent, query.get("scope", ""), version, query.get("currency", ""), locale, now)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -21,7 +20,8 @@ from billing.rating.wording import plain
 from billing.statements.reading import statement_numbered
 from billing.statements.sources import NOWHERE, Source, SourceBy, Sources, sources_of
 from portal.charts import Part, bar
-from portal.figures import DASH, locale_for, money, share
+from portal.figures import DASH, money, share
+from portal.locales import active_locale
 from portal.parts import Choice, Empty
 from portal.shell import Crumb
 from tenants.roles import READ_INVOICES
@@ -46,7 +46,7 @@ def provider_statement_sources(request: HttpRequest, organization: Organization,
     """Show what each tenant, model, node or GPU brought of a statement's invoices."""
     statement, by = _asked(request, organization, number)
     found = sources_of(organization, json.loads(statement.document), by)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     path = reverse("provider-statement-sources", args=[number])
     words = _words()
     most = max((line.amount for line in found.lines), default=Fraction(0))

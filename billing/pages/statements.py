@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -18,7 +17,8 @@ from billing.models import ProviderStatement
 from billing.money import round_to_minor
 from billing.pages import statement_words as words
 from billing.statements.reading import statement_numbered, statements_of
-from portal.figures import locale_for, money
+from portal.figures import money
+from portal.locales import active_locale
 from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -32,7 +32,7 @@ CSV_HEAD = ("part", "number", "contract", "tenant", "at_utc", "total", "deposit"
 @provider_page(READ_INVOICES)
 def provider_statements(request: HttpRequest, organization: Organization) -> HttpResponse:
     """List a provider's statements, the latest first."""
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     rows = [
         {
             "number": one.number,
@@ -59,7 +59,7 @@ def provider_statement(request: HttpRequest, organization: Organization, *, numb
     """Show one statement as it was frozen."""
     statement = _found(organization, number)
     document, currency = json.loads(statement.document), statement.currency
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     month = words.month_words(statement.month, locale)
     context = {
         "statement": statement,

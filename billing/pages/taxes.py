@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -22,7 +21,8 @@ from billing.tax.keeping import end_exemption, enter_rate, grant_exemption, keep
 from billing.tax.standing import is_in_force, tax_standing, tenants_of
 from billing.tax_rules.deciding import Buyers, Method
 from billing.tax_rules.treatments import Category
-from portal.figures import day, locale_for
+from portal.figures import day
+from portal.locales import active_locale
 from portal.selects import LongSelect
 from portal.shell import Crumb
 from tenants.models import User
@@ -173,7 +173,7 @@ def provider_taxes(request: HttpRequest, organization: Organization) -> HttpResp
     }
     if sent in shown and shown[sent].is_valid() and _done(request, organization, sent, shown[sent]):
         return redirect("provider-taxes")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     today = datetime.now(UTC).date()
     context = {
         "forms": shown,

@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
@@ -34,7 +33,8 @@ from billing.queries.price_effects import ContractEffect, effect_of_notice
 from billing.rating.price_lists import PriceChange, PriceKey
 from billing.rating.price_rows import FIELD_OF_UNIT
 from billing.rating.wording import plain
-from portal.figures import day, locale_for, moment, money, money_change
+from portal.figures import day, moment, money, money_change
+from portal.locales import active_locale
 from portal.parts import Empty, Kpi
 from portal.shell import Crumb
 from tenants.models import Organization, User
@@ -60,7 +60,7 @@ CSV_HEAD = (
 def tenant_prices(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what each of a tenant's contracts pays, and the changes it was told of."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     contracts = contract_prices(organization, now)
     notices = list(notices_of(organization).order_by("-created_at", "pk")[:NOTICES_SHOWN])
     context = {
@@ -86,7 +86,7 @@ def tenant_prices_csv(request: HttpRequest, organization: Organization) -> HttpR
 def tenant_price_change(request: HttpRequest, organization: Organization, *, notice_id: UUID) -> HttpResponse:
     """Show what an announced change means for a contract; that somebody opened it is noted once."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     notice = notices_of(organization).filter(pk=notice_id).first()
     if notice is None:
         raise Http404

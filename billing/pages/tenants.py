@@ -21,7 +21,8 @@ from billing.models import Contract, Invoice
 from billing.pages.contract_words import contract_pill
 from billing.pages.periods import with_query
 from billing.queries.tenants import BILLED, TenantFigures, tenant_list, tenants_of
-from portal.figures import day, locale_for, money
+from portal.figures import day, money
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Empty, Pill
 from portal.shell import Crumb
@@ -89,7 +90,7 @@ def provider_tenants(request: HttpRequest, organization: Organization) -> HttpRe
             address = invitation_address(request, token)
             form = InviteTenantForm(initial={"country": organization.country})
     locale, search, page = (
-        locale_for(translation.get_language() or "en"),
+        active_locale(),
         _search(request),
         read_page(request.GET.get("page", "")),
     )
@@ -139,7 +140,7 @@ def provider_tenant(request: HttpRequest, organization: Organization, *, tenant_
     found = tenants_of(organization, datetime.now(UTC), tenant=tenant_id)
     if not found:
         raise Http404
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     tenant = found[0].organization
     contracts = Contract.objects.filter(provider=organization, tenant=tenant).order_by("-from_at", "-pk")
     invoices = Invoice.objects.filter(issuer=organization, tenant=tenant, state__in=BILLED).order_by(

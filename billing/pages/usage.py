@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -38,7 +37,7 @@ from metering.finding_models import FindingState
 from metering.findings import count_findings
 from metering.key_queries import known_keys, projects_of
 from metering.pages.months import month_at
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.parts import Pill
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -125,7 +124,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
     window = looked_at(told.contract, now) if told else None
     asked = _read(request, organization, now, fixed, compares=True, beside=(window,) if window else ())
     period, drawn, sheet, kept = asked.period, asked.drawn, asked.sheet, asked.kept
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     known = Known(
         {str(key.id): key for key in known_keys(organization, now=now)},
         {one.slug: one.name for one in projects_of(organization)},

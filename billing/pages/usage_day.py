@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -25,7 +24,8 @@ from billing.queries.usage_sheet import Chosen, UsageSheet, billing_zone, usage_
 from billing.queries.usage_sums import usage_overview
 from metering.key_queries import known_keys, projects_of
 from portal.charts import Column, ColumnState, Fact, column_table, stacked_columns
-from portal.figures import axis, compact, day, locale_for, number
+from portal.figures import axis, compact, day, number
+from portal.locales import active_locale
 from portal.parts import Action, Empty
 from portal.punctuation import between
 from portal.shell import Crumb
@@ -82,7 +82,7 @@ def tenant_usage_day(request: HttpRequest, organization: Organization, *, day: d
     all_day = usage_overview(organization, *whole, billed, currency=currency) if hour else sheet.overview
     context = _context(Shown(period, hours, [row.model for row in all_day.models], sheet, kept, known, hour))
     if not (chosen.key_id or chosen.project):
-        locale = locale_for(translation.get_language() or "en")
+        locale = active_locale()
         context["unlike"] = unlike_notices(organization, hour or whole, zone, locale, model=chosen.model, is_day=True)
     return render(request, "billing/tenant_usage_day.html", context)
 
@@ -115,7 +115,7 @@ def tenant_usage_at(request: HttpRequest, organization: Organization, *, at: str
 
 
 def _context(shown: Shown) -> dict[str, Any]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     period, sheet, kept = shown.period, shown.sheet, shown.kept
     overview = sheet.overview
     models = shown.models

@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -23,7 +22,8 @@ from billing.reconciling.looking import begin, look
 from billing.reconciling.settling import ACCEPT, BOOK, CLOSE, PUSH, TAKE_BACK, WAYS, settle_difference
 from billing.reconciling.side_words import side_words
 from billing.stripe_answers import StripeError
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.parts import Empty
 from portal.punctuation import between
 from tenants.listing.csv_files import csv_answer
@@ -112,7 +112,7 @@ def operator_reconciliation(request: HttpRequest, organization: Organization) ->
             return HttpResponse(status=403)
         _look(request)
         return redirect("operator-reconciliation")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     found = Difference.objects.select_related("invoice").order_by("first_seen_at", "pk")
     run = Reconciliation.objects.order_by("-started_at").first()
     open_now = [_shown(one, locale) for one in found.filter(settled_at__isnull=True)[:OPEN_SHOWN_MAX]]

@@ -11,10 +11,10 @@ from rest_framework import serializers, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.api_words import money
 from billing.models import BalanceNotice, BalanceNoticeKind, BalanceRule, Contract, LowOutcome
 from billing.refilling.rules import Figures
 from billing.refilling.setting import NoBalanceRule, WrongBalanceRule, end_rule, running_rule, set_rule
-from billing.telling import money
 from clusters.bodies import checked
 from tenants.authentication import caller_of, organization_of
 from tenants.closed_shapes import ClosedSerializer

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
+from billing.api_words import money
 from billing.models import (
     BalanceNotice,
     BalanceNoticeKind,
@@ -28,7 +29,7 @@ from billing.stripe_amounts import minor_units
 from billing.stripe_answers import StripeCardDeclined, StripeRefused
 from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out, refusal_of
-from billing.telling import money, tell_subject
+from billing.telling import tell_subject
 from billing.topups.buying import take
 from tenants.models import AuditEntry
 

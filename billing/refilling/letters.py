@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing.collecting.notices import readers_of
 from billing.models import BalanceNotice, BalanceNoticeKind
 from billing.refilling.rules import Outcome
 from billing.unsent import claim_unsent
-from portal.figures import locale_for, moment, money
+from portal.figures import moment, money
+from portal.locales import active_locale
 from tenants.reading_languages import language_of_letter
 
 if TYPE_CHECKING:
@@ -87,15 +88,10 @@ def _letter(notice: BalanceNotice, addresses: Sequence[str], public_url: str) ->
     where = _("More: %(address)s") % {"address": f"{public_url}{reverse('tenant-credit')}"}
     return EmailMessage(
         subject=subject % said,
-        body="\n".join([*sentences(notice, _locale()), "", where, ""]),
+        body="\n".join([*sentences(notice, active_locale()), "", where, ""]),
         to=list(addresses),
         headers={
             "Message-ID": f"<balance-{notice.pk}@{urlsplit(public_url).hostname}>",
             "Auto-Submitted": "auto-generated",
         },
     )
-
-
-def _locale() -> str:
-    """Return how figures are written in the letter's language."""
-    return locale_for(get_language() or "en")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from billing.api_words import money
 from billing.models import (
     BalanceNotice,
     BalanceNoticeKind,
@@ -22,7 +23,7 @@ from billing.money import exact_sum, round_to_minor
 from billing.refilling.rules import NOTICE, Figures, Outcome, Watched, decide, is_below, month_of
 from billing.refilling.setting import amounts_by_rules
 from billing.standing import standing_of
-from billing.telling import money, tell_subject
+from billing.telling import tell_subject
 from billing.topups.charged_back import is_charged_back
 from tenants.instants import instant_text
 from tenants.models import AuditEntry

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from billing.api_words import money
 from billing.credit_books import CAUSE_MOVEMENT, post_movements
 from billing.credit_grants import grants_of
 from billing.credits import grant_credit, period_open_for
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Chargeback, Contract, CreditMovement, MovementKind, TopUp, TopUpState
 from billing.rating.credit import Grant
-from billing.telling import money, tell_subject
+from billing.telling import tell_subject
 from tenants.models import AuditEntry
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -24,7 +23,8 @@ from metering.pages.fleet_strip import gpus, shown_findings
 from metering.pages.hour_charts import HourFigures, hour_charts
 from metering.pages.node_health import health_lines
 from metering.pages.node_lines import MILLIWATTS, PERCENT, is_fresh, node_url, slice_words, state_pill
-from portal.figures import DASH, energy, locale_for, moment, number, share, watts
+from portal.figures import DASH, energy, moment, number, share, watts
+from portal.locales import active_locale
 from portal.parts import Kpi, Pill
 from portal.shell import Crumb
 from tenants.roles import READ_FLEET
@@ -60,7 +60,7 @@ def provider_card(
 ) -> HttpResponse:
     """Show one card of a provider."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     detail, found = _find(organization, cluster, node, card_id, now)
     hours = detail.card_hours.get(found.id, ())
     findings, _more = shown_findings(findings_of(provider=organization, now=now, node_id=detail.node.id), now, locale)

@@ -6,7 +6,6 @@ from typing import Any, Final
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -17,7 +16,8 @@ from metering.pages.finding_words import ShownFinding, rule_words, shown_finding
 from metering.pages.months import Month, month_choices, read_month
 from metering.pages.tabs import Area, tabs
 from metering.validation import Check, Severity
-from portal.figures import locale_for, number
+from portal.figures import number
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Choice, Empty, Kpi
 from portal.shell import Crumb
@@ -73,7 +73,7 @@ def provider_findings_csv(request: HttpRequest, organization: Organization) -> H
 
 def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     month, rule, state = _asked(request, now)
     page = read_page(request.GET.get("page", ""))
     counts = count_findings(organization=organization, from_at=month.from_at, to_at=month.to_at)

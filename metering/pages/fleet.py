@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -26,7 +25,8 @@ from metering.pages.fleet_making import cluster_form, made_token, may_make
 from metering.pages.fleet_strip import shown_findings, strip
 from metering.pages.hour_charts import HourFigures, hour_charts
 from metering.pages.node_lines import NOT_DRAWN, NodeLine, node_line
-from portal.figures import energy, locale_for, number, share, watts
+from portal.figures import energy, number, share, watts
+from portal.locales import active_locale
 from portal.parts import Pagination
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -57,7 +57,7 @@ def provider_fleet(request: HttpRequest, organization: Organization) -> HttpResp
     if made is not None:
         return redirect("provider-cluster", cluster=made.slug)
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     clusters = cluster_figures(provider=organization, now=now, from_at=now - VIEW)
     findings = findings_of(provider=organization, now=now)
     figures = total_of(clusters)
@@ -82,7 +82,7 @@ def provider_cluster(request: HttpRequest, organization: Organization, *, cluste
     """Show one cluster of a provider, with its last day hour by hour; a POST makes an enrolment token, shown once."""
     token = made_token(request, organization, cluster)
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     found = cluster_figures(provider=organization, now=now, from_at=now - VIEW, cluster_slug=cluster)
     if not found:
         raise Http404

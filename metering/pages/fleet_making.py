@@ -9,7 +9,6 @@ from babel import Locale
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
-from django.utils import translation
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,7 +16,8 @@ from django.utils.translation import gettext_lazy
 from clusters.enrolment import issue_token
 from clusters.making import make_cluster
 from clusters.models import Cluster
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.selects import LongSelect
 from tenants.acting import person_acting
 from tenants.problems import Problem
@@ -51,7 +51,7 @@ class ClusterForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None, *, country: str) -> None:
         """Offer every country by its name, first the one that the provider is in."""
         super().__init__(data, initial={"country": country})
-        names = Locale.parse(locale_for(translation.get_language() or "en")).territories
+        names = Locale.parse(active_locale()).territories
         named = sorted((str(names.get(code, code)), code) for code in COUNTRIES)
         self.fields["country"].choices = [(code, name) for name, code in named]  # type: ignore[attr-defined]  # a ChoiceField's
 
@@ -97,5 +97,5 @@ def made_token(request: HttpRequest, organization: Organization, cluster: str) -
     found = get_object_or_404(Cluster, provider=organization, slug=cluster)
     actor, now = person_acting(request).name, datetime.now(UTC)
     made = issue_token(cluster=found, now=now, valid_for=TOKEN_VALID_FOR, actor=actor)
-    until = moment(made.token.expires_at, UTC, locale=locale_for(translation.get_language() or "en"))
+    until = moment(made.token.expires_at, UTC, locale=active_locale())
     return {"token": made.secret, "token_until": until}

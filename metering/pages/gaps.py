@@ -8,7 +8,6 @@ from typing import Any, Final
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -30,7 +29,8 @@ from metering.pages.files import csv_file
 from metering.pages.tabs import Area, tabs
 from metering.pages.windows import shown
 from metering.queries import gaps_for
-from portal.figures import locale_for, moment, number, share
+from portal.figures import moment, number, share
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Kpi, Pill
 from portal.shell import Crumb
@@ -108,7 +108,7 @@ def _at(instant: datetime | None) -> str:
 
 def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     window = shown(request, now)
     whole = completeness_of(organization=organization, from_at=window.from_at, to_at=window.to_at)
     silences = silence_rows(organization=organization, from_at=window.from_at, to_at=now, limit=SILENCES_MAX)

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -15,7 +14,8 @@ from metering.alerts import AlertRow
 from metering.billing_reporters import HandOverRefused
 from metering.handing_over import DeploymentUnknown, alerts_to_hand_over, hand_over_told, instants_ahead
 from metering.pages.tabs import Area
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.parts import Choice
 from tenants.models import Organization
 from tenants.roles import CORRECT_USAGE, allows
@@ -78,7 +78,7 @@ def _hand_over(request: HttpRequest, organization: Organization, alert: UUID, ar
     said = {
         "name": named.reporter,
         "deployment": named.deployment,
-        "at": moment(named.from_at, UTC, locale=locale_for(translation.get_language() or "en")),
+        "at": moment(named.from_at, UTC, locale=active_locale()),
     }
     messages.success(request, _("The reports of %(name)s bill %(deployment)s from %(at)s on.") % said)
     return redirect(back)

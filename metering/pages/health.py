@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -21,7 +20,8 @@ from metering.pages.files import csv_file
 from metering.pages.fleet_strip import ShownFinding, shown_finding
 from metering.pages.node_health import KINDS, XIDS
 from metering.pages.node_lines import node_url
-from portal.figures import locale_for, moment, number, share
+from portal.figures import moment, number, share
+from portal.locales import active_locale
 from portal.parts import Kpi, Pill
 from portal.shell import Crumb
 from tenants.roles import READ_FLEET
@@ -62,7 +62,7 @@ class SlowRow:
 def provider_health(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what needs somebody to look at a machine."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     findings = findings_of(provider=organization, now=now)
     cards, slowed = troubled_cards(provider=organization, now=now), slowed_nodes(provider=organization, now=now)
     context: dict[str, Any] = {

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -40,7 +39,8 @@ from metering.pages.node_lines import (
     state_pill,
 )
 from metering.pages.witness_words import quantity_words
-from portal.figures import DASH, energy, locale_for, moment, number, share, watts
+from portal.figures import DASH, energy, moment, number, share, watts
+from portal.locales import active_locale
 from portal.parts import Kpi, Pill
 from portal.shell import Crumb
 from tenants.models import Organization
@@ -92,7 +92,7 @@ class EndpointLine:
 def provider_node(request: HttpRequest, organization: Organization, *, cluster: str, node: str) -> HttpResponse:
     """Show one node of a provider; a POST revokes its key."""
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     detail = node_detail(provider=organization, cluster_slug=cluster, name=node, now=now)
     if detail is None:
         raise Http404

@@ -6,14 +6,14 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clusters.enrolment import revoke
 from clusters.models import Node
 from metering.fleet import FleetNode
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from tenants.acting import person_acting
 from tenants.models import AuditEntry, Organization
 from tenants.roles import MANAGE_LEASES, NotAllowed, allows
@@ -59,7 +59,7 @@ def key_context(request: HttpRequest, organization: Organization, node: FleetNod
 
 
 def _revoked(organization: Organization, node: FleetNode) -> dict[str, str]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     assert node.revoked_at is not None
     entries = AuditEntry.objects.filter(organization=organization, action="node.revoked", subject=str(node.id))
     last = entries.order_by("-at", "-id").first()

@@ -9,14 +9,14 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from metering.key_queries import KnownKey, known_keys, projects_of
 from metering.pages.files import csv_file
 from metering.projects import ProjectRefused, UnknownKey, make_project, mark_key, put_key, rename_project
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Empty, Pill
 from tenants.models import Organization, User
@@ -109,7 +109,7 @@ def _found(request: HttpRequest, organization: Organization, now: datetime) -> t
 
 
 def _row(one: KnownKey) -> dict[str, object]:
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     return {
         "id": str(one.id),
         "label": one.label,

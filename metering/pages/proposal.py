@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -22,7 +21,8 @@ from metering.pages.substitution_words import STAMP, refusal_words, span_words
 from metering.pages.tabs import tabs
 from metering.pages.witness_words import quantity_words
 from metering.substituting import REASON_CHARS_MAX, REASON_CHARS_MIN, VALUE_MAX, UsageUnknown, propose_substitution
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.paging import address
 from portal.shell import Crumb
 from tenants.models import Organization, User
@@ -93,7 +93,7 @@ class PartLine:
 @provider_page(READ_USAGE)
 def provider_hour(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show what stands in one hour of a provider's nodes, part by part."""
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     now = datetime.now(UTC)
     hour_at = _hour(request, now)
     node = request.GET.get("node", "")
@@ -134,7 +134,7 @@ def provider_substitution_new(request: HttpRequest, organization: Organization) 
     form = ProposalForm(request.POST if request.method == "POST" else None, quantity=part.quantity)
     if form.is_bound and form.is_valid() and _proposed(request, organization, part, form):
         return redirect("provider-substitutions")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context = {
         "tabs": tabs("provider", "substitutions"),
         "form": form,

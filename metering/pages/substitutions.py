@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,7 +18,7 @@ from metering.pages.substitution_words import refusal_words, shown_substitution
 from metering.pages.tabs import Area, tabs
 from metering.substituting import UsageUnknown, decide_substitution
 from metering.substitutions import SubstitutionRow, count_substitutions, standing_now, substitutions_for
-from portal.figures import locale_for
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_page
 from portal.parts import Empty
 from portal.shell import Crumb
@@ -109,7 +108,7 @@ def provider_substitution_decide(
 
 def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     month = read_month(request.GET.get("month", ""), ALL)
     page = read_page(request.GET.get("page", ""))
     kept = {"month": month.value if month.first else ""}

@@ -10,7 +10,6 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -30,7 +29,8 @@ from metering.pages.witness_words import (
     unexplained_share,
 )
 from metering.witness import WitnessHour, WitnessTotal, each_residual_hour, residual_hours, residual_totals
-from portal.figures import compact, locale_for, moment, number, share
+from portal.figures import compact, moment, number, share
+from portal.locales import active_locale
 from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Empty, Kpi, Pill
 from tenants.listing.csv_files import csv_answer
@@ -123,7 +123,7 @@ def provider_alert_seen(request: HttpRequest, organization: Organization, *, ale
 
 def _page(request: HttpRequest, organization: Organization, area: Area) -> HttpResponse:
     now = datetime.now(UTC)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     window = shown(request, now, FILTERS)
     filters = {name: value for name, value in window.chosen.items() if value}
     totals = residual_totals(

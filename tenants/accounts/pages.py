@@ -27,7 +27,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.parts import Pill
 from portal.punctuation import joined
 from tenants.accounts.adapters import deliver, keep_choices
@@ -257,4 +258,4 @@ def _step(request: HttpRequest, one: Authenticator) -> dict[str, Any]:
 
 def _moment(request: HttpRequest, at: Any) -> str:
     zone = ZoneInfo(_person(request).time_zone or "UTC")
-    return moment(at, zone, locale=locale_for(translation.get_language() or "en"))
+    return moment(at, zone, locale=active_locale())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.parts import Empty, Pagination
 from tenants.acting import on_every_side
 from tenants.audit.choosing import choice_of
@@ -40,7 +40,7 @@ def _audit(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
         paged = page_rows(entries_of(actor.organization, choice_of(asked)), page, ORDER)
     except WrongCursor as error:
         raise Http404 from error
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     path, kept = request.path, asked.urlencode()
     following = asked.copy()
     if paged.next_cursor:

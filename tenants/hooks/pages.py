@@ -13,12 +13,12 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.parts import Empty, Pill
 from portal.punctuation import joined
 from portal.shell import Crumb
@@ -172,7 +172,7 @@ def _endpoint_answer(
     request: HttpRequest, endpoint: WebhookEndpoint, side: str, *, secret: str = "", status: int = 200
 ) -> HttpResponse:
     actor = Actor(endpoint.organization, "")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context = {
         "endpoint": endpoint,
         "secret": secret,

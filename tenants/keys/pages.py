@@ -12,13 +12,13 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.parts import Empty, Pill
 from portal.punctuation import between
 from portal.shell import Crumb
@@ -106,7 +106,7 @@ def _keys(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
         else:
             return _key_answer(request, actor, made.key, side, made=made, status=201)
     now, every = _now(), request.GET.get("show") == "all"
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context = {
         "form": form,
         "rows": [_row(one, side, now, locale) for one in keys_of(actor.organization, now, over=every)],
@@ -161,7 +161,7 @@ def _key_answer(
     request: HttpRequest, actor: Actor, key: ApiKey, side: str, *, made: IssuedKey | None = None, status: int = 200
 ) -> HttpResponse:
     now, names = _now(), scope_names()
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     row = _row(key, side, now, locale)
     usable = state_of(key, now) in ("in_use", "ending")
     within = set(key.scopes) <= set(managing.scopes_within_reach(actor))

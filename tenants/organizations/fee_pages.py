@@ -10,12 +10,12 @@ from django import forms
 from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.figures import day, locale_for, moment
+from portal.figures import day, moment
+from portal.locales import active_locale
 from portal.parts import Action, Empty
 from tenants.acting import person_acting
 from tenants.listing.csv_files import csv_answer
@@ -72,7 +72,7 @@ def operator_fees(request: HttpRequest, organization: Organization) -> HttpRespo
     form = FeeForm(request.POST if posted else None, rows, request.GET.get("provider", ""))
     if posted and form.is_valid() and _set(request, form, now):
         return redirect("operator-fees")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context = {
         "form": form if rows else None,
         "rows": [_row(row, locale) for row in rows],

@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from portal import paging
-from portal.figures import day, locale_for, moment
+from portal.figures import day, moment
+from portal.locales import active_locale
 from portal.parts import Empty, Pill
 from portal.selects import LongSelect, zone_names
 from portal.shell import Crumb
@@ -65,7 +66,7 @@ class FactsForm(forms.Form):
         country, zone = self.fields["country"], self.fields["time_zone"]
         assert isinstance(country, forms.ChoiceField)
         assert isinstance(zone, forms.ChoiceField)
-        names = Locale.parse(locale_for(translation.get_language() or "en")).territories
+        names = Locale.parse(active_locale()).territories
         named = {code: str(names.get(code, code)) for code in COUNTRIES}
         country.choices = [(code, named[code]) for code in sorted(named, key=lambda code: named[code])]
         zone.choices = [(name, name) for name in zone_names()]
@@ -157,7 +158,7 @@ def _listed(request: HttpRequest) -> dict[str, Any]:
     shown = list(found[first : first + paging.ROWS_PER_PAGE])
     if page > 1 and not shown:
         raise Http404
-    locale, kept = locale_for(translation.get_language() or "en"), {"q": search, "kind": kind}
+    locale, kept = active_locale(), {"q": search, "kind": kind}
     return {
         "search": search,
         "kind": kind,
@@ -191,7 +192,7 @@ def operator_organization(
         if not address:
             messages.success(request, said)
             return redirect("operator-organization-of", found.pk)
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     context = {
         "one": found,
         "row": _row(found, locale),
@@ -262,7 +263,7 @@ def _fees(organization: Organization) -> list[tuple[str, str]]:
     """Return the operator's fee of a provider: from when on, "" for what counts now, and how much."""
     if not organization.is_provider:
         return []
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     (found,) = standings(_now(), organization)
     ahead = [(day(fee.from_at.date(), "yMMMd", locale), percent(fee.fee_percent)) for fee in found.announced]
     return [("", percent(found.fee_percent)), *ahead]

@@ -30,7 +30,8 @@ from portal.charts import (
     sparkline,
     stacked_columns,
 )
-from portal.figures import axis, compact, locale_for, number
+from portal.figures import axis, compact, number
+from portal.locales import active_locale
 from portal.parts import (
     Action,
     Check,
@@ -109,7 +110,7 @@ def usage_rows() -> list[dict[str, Any]]:
 
 def usage(request: HttpRequest) -> HttpResponse:
     """The tenant's usage page."""
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     columns, costs = data.token_columns(locale), data.cost_columns(locale)
     cost_series = (Series("cost", "Cost", "k-line"),)
     context = {
@@ -160,7 +161,7 @@ def usage(request: HttpRequest) -> HttpResponse:
 
 def occupancy(request: HttpRequest) -> HttpResponse:
     """The provider's timeline; ``?days=1`` shows hours."""
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     days = int(request.GET.get("days", "14"))
     start = data.at(18) if days == 1 else data.at(12)
     full = data.window(days)

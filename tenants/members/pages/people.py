@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.figures import locale_for, moment
+from portal.figures import moment
+from portal.locales import active_locale
 from portal.parts import Empty, Pill
 from portal.shell import Crumb
 from tenants.acting import on_every_side
@@ -94,7 +95,7 @@ def _members_context(
     request: HttpRequest, actor: Actor, side: str, form: InviteForm, sent: tuple[Invitation, str] | None
 ) -> dict[str, Any]:
     search, role = request.GET.get("q", "").strip()[:200], request.GET.get("role", "")
-    locale = locale_for(translation.get_language() or "en")
+    locale = active_locale()
     manages = allows(actor.role, MANAGE_MEMBERS)
     names = role_names()
     return {
@@ -189,7 +190,7 @@ def _member(request: HttpRequest, actor: Actor, side: str, *, member_id: int) ->
         "roles": given_by(actor) if may_give(actor.role, member.role) else [],
         "itself": itself,
         "may_remove": may_give(actor.role, member.role) and not itself,
-        "since": moment(member.created_at, UTC, locale=locale_for(translation.get_language() or "en")),
+        "since": moment(member.created_at, UTC, locale=active_locale()),
         "rights": [name for name, held in _rights(member.role) if held],
         "crumbs": [Crumb(_("Members"), reverse(f"{side}-members")), Crumb(member.user.name or member.user.email)],
     }
