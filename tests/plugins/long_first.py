@@ -1,13 +1,15 @@
-"""Lets the tests that take long begin first, shared evenly by the workers, so that none is left over at the end.
+"""Lets the tests that take long begin first, so that none is left over at the end.
 
-Workers begin with equal stretches of the list and then take from each other's ends.
+Those that start the whole platform wait for its processes most of their time, and are one worker's, while the others
+keep the machine busy; those with a browser are shared by the others. Workers begin with equal stretches of the list and
+then take from each other's ends.
 """
 
 from __future__ import annotations
 
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Test = TypeVar("Test")
-LONG: Final = ("stack", "browser")
-"""Marks of tests that start the whole platform or a browser."""
+WAITING, BUSY = "stack", "browser"
+"""Marks of tests that start the whole platform, and a browser."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -24,23 +26,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Order the list; every worker comes to the same order, which the shuffle before it gave."""
     workers = int(getattr(config, "workerinput", {}).get("workercount", 0)) or config.option.forks or 1
     modules = [list(tests) for _, tests in groupby(items, key=attrgetter("path"))]
-    is_long = [any(test.get_closest_marker(mark) for mark in LONG for test in tests) for tests in modules]
-    items[:] = spread(
-        [tests for tests, long in zip(modules, is_long, strict=True) if long],
-        [tests for tests, long in zip(modules, is_long, strict=True) if not long],
-        workers,
-    )
+    marked = [next((mark for mark in (WAITING, BUSY) if _has(tests, mark)), "") for tests in modules]
+    of_mark = {
+        wanted: [tests for tests, mark in zip(modules, marked, strict=True) if mark == wanted]
+        for wanted in (WAITING, BUSY, "")
+    }
+    items[:] = spread(of_mark[WAITING], of_mark[BUSY], of_mark[""], workers)
 
 
-def spread(long: Sequence[Sequence[Test]], short: Sequence[Sequence[Test]], workers: int) -> list[Test]:
-    """Return all tests of all modules: one stretch a worker, each with its share of long modules at its beginning."""
-    stretches: list[list[Test]] = [
-        [test for tests in long[number::workers] for test in tests] for number in range(workers)
-    ]
-    size = -(-(sum(map(len, long)) + sum(map(len, short))) // workers)
-    waiting = [test for tests in short for test in tests]
+def _has(tests: Sequence[pytest.Item], mark: str) -> bool:
+    return any(test.get_closest_marker(mark) for test in tests)
+
+
+def spread(
+    waiting: Sequence[Sequence[Test]], busy: Sequence[Sequence[Test]], short: Sequence[Sequence[Test]], workers: int
+) -> list[Test]:
+    """Return all tests of all modules: one stretch a worker. The first begins with the modules that wait, each of the
+    others with its share of the busy ones."""
+    sharing = max(1, workers - 1)
+    shares = [[test for tests in busy[number::sharing] for test in tests] for number in range(sharing)]
+    stretches = [[test for tests in waiting for test in tests], *shares]
+    if workers == 1:
+        stretches = [[*stretches[0], *shares[0]]]
+    size = -(-sum(map(len, (*waiting, *busy, *short))) // workers)
+    rest = [test for tests in short for test in tests]
     for stretch in stretches:
         room = max(0, size - len(stretch))
-        stretch += waiting[:room]
-        waiting = waiting[room:]
-    return [*(test for stretch in stretches for test in stretch), *waiting]
+        stretch += rest[:room]
+        rest = rest[room:]
+    return [*(test for stretch in stretches for test in stretch), *rest]
