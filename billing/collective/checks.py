@@ -1,7 +1,7 @@
 """Checks of the books that collective invoices answer for."""
 
 from billing.models import Collective, CollectiveSequence
-from billing.proofs.proof import Checks, Proved, rows
+from billing.proofs.proof import Checks, Proved, gap_among, rows
 
 
 def _collectives_are_their_parts() -> Proved:
@@ -33,9 +33,9 @@ def _numbers_are_gapless() -> Proved:
     sequences = list(CollectiveSequence.objects.select_related("issuer").order_by("prefix"))
     for sequence in sequences:
         numbers = Collective.objects.filter(issuer=sequence.issuer).values_list("number", flat=True)
-        found = sorted(int(number.removeprefix(sequence.prefix)) for number in numbers)
-        if found != list(range(1, sequence.next_number)):
-            wrong.append(f"{sequence.issuer.slug}: {len(found)} numbers below {sequence.next_number}, {found[:5]} …")
+        gap = gap_among(numbers, prefix=sequence.prefix, next_number=sequence.next_number)
+        if gap:
+            wrong.append(f"{sequence.issuer.slug}: {gap}")
     return len(sequences), wrong
 
 

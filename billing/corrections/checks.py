@@ -1,7 +1,7 @@
 """Checks of the books that corrections answer for."""
 
 from billing.models import BalanceAccount, CreditMovement, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
-from billing.proofs.proof import Checks, Proved, half_a_unit, rows
+from billing.proofs.proof import Checks, Proved, gap_among, half_a_unit, rows
 
 
 def _credit_notes_fit() -> Proved:
@@ -123,9 +123,11 @@ def _numbers_are_gapless() -> Proved:
     sequences = list(CreditNoteSequence.objects.select_related("issuer").order_by("prefix"))
     for sequence in sequences:
         numbers = CreditNote.objects.filter(issuer=sequence.issuer, number__startswith=sequence.prefix)
-        found = sorted(int(number[len(sequence.prefix) :]) for number in numbers.values_list("number", flat=True))
-        if found != list(range(1, sequence.next_number)):
-            wrong.append(f"{sequence.issuer.slug}: {len(found)} numbers below {sequence.next_number}, {found[:5]} …")
+        gap = gap_among(
+            numbers.values_list("number", flat=True), prefix=sequence.prefix, next_number=sequence.next_number
+        )
+        if gap:
+            wrong.append(f"{sequence.issuer.slug}: {gap}")
     return len(sequences), wrong
 
 

@@ -23,6 +23,19 @@ def rows(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
     return found
 
 
+def gap_among(numbers: Iterable[str], *, prefix: str, next_number: int) -> str:
+    """Say in what numbers of an issuer differ from `prefix` with 1, 2 and so on below `next_number`, each once; "" if
+    in nothing."""
+    counts = [(number, number.removeprefix(prefix)) for number in numbers]
+    strange = [number for number, count in counts if not (count.isascii() and count.isdigit())]
+    if strange:
+        return f"{min(strange)} is no number of {prefix}"
+    found = sorted(int(count) for _number, count in counts)
+    if found == list(range(1, next_number)):
+        return ""
+    return f"{len(found)} numbers below {next_number}, {found[:5]} …"
+
+
 def half_a_unit(currency: str) -> Decimal:
     """Return by how much one rounding to a currency's minor unit may be off."""
     return Decimal(1).scaleb(-minor_digits(currency)) / 2
