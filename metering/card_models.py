@@ -59,7 +59,20 @@ class AcceleratorHour(Activity):
         return f"{self.accelerator_id} {self.hour_at}"
 
 
-class FleetHour(models.Model):
+class Shown(models.Model):
+    """What some cards show and use together at one instant."""
+
+    at = models.DateTimeField()
+    utilisation_percent_sum = models.BigIntegerField()
+    utilisation_samples = models.BigIntegerField()
+    energy_mj = models.BigIntegerField()
+    energy_hours = models.BigIntegerField(help_text="of how many usage hours the energy is")
+
+    class Meta:
+        abstract = True
+
+
+class FleetHour(Shown):
     """What the cards of a node show and use together at one instant of the hours above and of usage hours.
 
     `at` is the hour of gauges, and where a usage hour of energy begins. The database adds what is written of either in
@@ -68,11 +81,6 @@ class FleetHour(models.Model):
     """
 
     node = models.ForeignKey(Node, models.CASCADE, related_name="fleet_hours", db_index=False)
-    at = models.DateTimeField()
-    utilisation_percent_sum = models.BigIntegerField()
-    utilisation_samples = models.BigIntegerField()
-    energy_mj = models.BigIntegerField()
-    energy_hours = models.BigIntegerField(help_text="of how many usage hours the energy is")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["node", "at"], name="fleet_hour_once")]
@@ -82,7 +90,7 @@ class FleetHour(models.Model):
         return f"{self.node_id} {self.at}"
 
 
-class ClusterHour(models.Model):
+class ClusterHour(Shown):
     """What the nodes of a cluster show and use together at one instant: its rows add up, and each is a part.
 
     The sweep of `metering.cluster_hours` adds up nodes; the database adds a row beside for what is written of a settled
@@ -91,11 +99,6 @@ class ClusterHour(models.Model):
     """
 
     cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="hours", db_index=False)
-    at = models.DateTimeField()
-    utilisation_percent_sum = models.BigIntegerField()
-    utilisation_samples = models.BigIntegerField()
-    energy_mj = models.BigIntegerField()
-    energy_hours = models.BigIntegerField(help_text="of how many usage hours the energy is")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["at"], name="cluster_hour_by_time")]
