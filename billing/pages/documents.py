@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 from billing.documents.found import find_file
 from billing.models import CreditNote, DocumentFormat, Invoice, ProviderStatement
 from billing.pages.invoice_files import SYNTAXES
-from billing.queries.invoices import invoices_for
+from billing.queries.invoice_list import find_invoice
 from tenants.models import Organization
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page, tenant_page
@@ -16,28 +16,28 @@ from tenants.scoping import provider_page, tenant_page
 @tenant_page(READ_INVOICES)
 def tenant_invoice_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
     """Hand the PDF of an invoice that the tenant owes out, byte for byte as it was made."""
-    return _answer(organization, invoices_for(organization).filter(tenant=organization, number=number).first())
+    return _answer(organization, find_invoice(organization, number))
 
 
 @require_safe
 @provider_page(READ_INVOICES)
 def provider_invoice_pdf(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:  # noqa: ARG001  a view takes it
     """Hand the PDF of an invoice that the provider issued out, byte for byte as it was made."""
-    return _answer(organization, invoices_for(organization).filter(issuer=organization, number=number).first())
+    return _answer(organization, find_invoice(organization, number, issued=True))
 
 
 @require_safe
 @tenant_page(READ_INVOICES)
 def tenant_invoice_xml(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Hand the electronic invoice of what the tenant owes out, in the syntax asked for: ubl or cii."""
-    return _xml(request, organization, invoices_for(organization).filter(tenant=organization, number=number).first())
+    return _xml(request, organization, find_invoice(organization, number))
 
 
 @require_safe
 @provider_page(READ_INVOICES)
 def provider_invoice_xml(request: HttpRequest, organization: Organization, *, number: str) -> HttpResponse:
     """Hand the electronic invoice of what the provider issued out, in the syntax asked for: ubl or cii."""
-    return _xml(request, organization, invoices_for(organization).filter(issuer=organization, number=number).first())
+    return _xml(request, organization, find_invoice(organization, number, issued=True))
 
 
 @require_safe
