@@ -78,6 +78,11 @@ def minor_digits(currency: str) -> int:
     return digits
 
 
+def half_a_unit(currency: str) -> Decimal:
+    """Return by how much one rounding to a currency's minor unit may be off."""
+    return Decimal(1).scaleb(-minor_digits(currency)) / 2
+
+
 def exact_context() -> Context:
     """Return a new decimal context that raises where a digit would be lost or a float is met."""
     traps = [FloatOperation, Inexact, InvalidOperation, DivisionByZero, Overflow]

@@ -1,7 +1,8 @@
 """Checks of the books that corrections answer for."""
 
 from billing.models import BalanceAccount, CreditMovement, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
-from billing.proofs.proof import Checks, Proved, gap_among, half_a_unit, rows
+from billing.money import half_a_unit
+from billing.proofs.proof import Checks, Proved, gap_among, rows
 
 
 def _credit_notes_fit() -> Proved:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from billing.models import Invoice
+from billing.money import half_a_unit
 from billing.proofs.invoices import issued_count
-from billing.proofs.proof import Checks, Proved, half_a_unit, rows
+from billing.proofs.proof import Checks, Proved, rows
 from billing.rating.lease_term import DEPOSIT_RULES
 
 _INVOICES = """

@@ -6,7 +6,7 @@ from decimal import Decimal
 from billing.canonical import digest
 from billing.evidence import differences
 from billing.models import Charge, Invoice, InvoiceEvidence, InvoiceLine, InvoiceState, IssuerSequence
-from billing.money import minor_digits
+from billing.money import half_a_unit
 from billing.proofs.proof import Checks, Proved, gap_among, rows
 
 
@@ -39,7 +39,7 @@ def _lines_are_rounded_sublines() -> Proved:
     wrong = []
     for number, position, currency, amount, exact, quantity, parts, quantities, count in found:
         # Sublines are rounded to 18 decimals each, so their sum may lie that little beyond half a unit.
-        limit = Decimal(1).scaleb(-minor_digits(currency)) / 2 + Decimal("1e-17") * (count + 1)
+        limit = half_a_unit(currency) + Decimal("1e-17") * (count + 1)
         if exact != parts or quantity != quantities or abs(amount - exact) > limit:
             wrong.append(f"{number} line {position}: {amount}, exact {exact}, sublines {parts} of {quantities}")
     return InvoiceLine.objects.exclude(invoice__state=InvoiceState.DRAFT).count(), wrong

@@ -1,12 +1,9 @@
 """What a check of the books is, and how it reads rows."""
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-
-from billing.money import minor_digits
 
 Proved = tuple[int, Iterable[str]]
 """How many rows a check looked at, and where its invariant does not hold."""
@@ -34,8 +31,3 @@ def gap_among(numbers: Iterable[str], *, prefix: str, next_number: int) -> str:
     if found == list(range(1, next_number)):
         return ""
     return f"{len(found)} numbers below {next_number}, {found[:5]} …"
-
-
-def half_a_unit(currency: str) -> Decimal:
-    """Return by how much one rounding to a currency's minor unit may be off."""
-    return Decimal(1).scaleb(-minor_digits(currency)) / 2

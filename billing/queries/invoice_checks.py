@@ -23,7 +23,7 @@ from billing.models import (
     PriceVersion,
     Term,
 )
-from billing.money import exact_sum, minor_digits, round_to_minor
+from billing.money import exact_sum, half_a_unit, round_to_minor
 from billing.price_rules import window_versions
 from billing.rating.lines import make_bill
 from billing.rating.price_rules import price_row
@@ -118,12 +118,11 @@ def adds_up(invoice: Invoice, sums: Sums, charges: Sequence[Charged], *, count_r
     with_records = count_records or sums.parts <= RECORDS_PARTS_MAX
     records = usage_records(billed_usage(usage_spans([_window(invoice)]))) if with_records else 0
     charged = exact_sum(charge.amount for charge in charges)
-    half_unit = Decimal(1).scaleb(-minor_digits(invoice.currency)) / 2
     # A sum of many parts, each rounded to 18 decimals, may lie that little beyond half a unit.
     slack = Decimal("1e-17") * (sums.parts + 1)
     passed = (
         charged == sums.exact == sums.parts_exact
-        and sums.furthest <= half_unit + slack
+        and sums.furthest <= half_a_unit(invoice.currency) + slack
         and sums.amount == invoice.subtotal
         and invoice.subtotal + invoice.tax == invoice.total
     )

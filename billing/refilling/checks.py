@@ -1,7 +1,8 @@
 """What must hold of purchases by rules, proved from stored rows."""
 
 from billing.models import TopUp
-from billing.proofs.proof import Checks, Proved, half_a_unit, rows
+from billing.money import half_a_unit
+from billing.proofs.proof import Checks, Proved, rows
 
 _BEYOND = """
     SELECT number, id, so_far, month_max_amount FROM (
