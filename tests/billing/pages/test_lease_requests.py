@@ -17,6 +17,7 @@ from billing.lease_steps import InThePast, NoPriceInForce, NotOpen
 from billing.leasing import LeaseOver
 from billing.models import Quote, Term
 from billing.pages.lease_requests import refusal_words
+from billing.queries.lease_list import steps_of
 from billing.quoting import NotEnoughFree, QuoteExpired, quote_lease, reserve_quote
 from billing.rating.lease_wording import AtEnd, EarlyEnd, LeaseWording
 from clusters.capacity import Wish, WrongWish
@@ -99,7 +100,10 @@ def test_a_tenant_walks_from_question_to_lease_and_to_its_end(cast: Cast, world:
     assert client.post(f"/t/leases/{lease.ref}/end/", {"end-at": sooner}).status_code == 302
     page = text_of(client.get(f"/t/leases/{lease.ref}/"))
     assert f"extended to {NEXT + timedelta(days=20):%-d %b %Y}" in page
-    assert f"entered {datetime.now(UTC):%-d %b %Y}" in page
+    recorded = [step.recorded_at.astimezone(ZoneInfo("America/New_York")) for step in steps_of(lease)]
+    assert len(recorded) > 1, "each step is on record"
+    for at in recorded:
+        assert f"entered {at:%-d %b %Y}" in page, "in the contract's zone, where it may be yesterday still"
     assert "ended early" in page
 
 
