@@ -3,6 +3,9 @@
 Every amount lies on the currency's minor unit. What a line gives back by quantity is its exact amount in proportion,
 rounded once half-even; the last of a line is what is left of it, so that parts always sum to the line. Tax and fee
 follow what was given back in all so far, each rounded on the running sum, so that they end at the whole as well.
+
+An invoice has lines below zero too, and its parts go back in any order. No credit note takes more of the net, of the
+tax or of the total than is left of each, so that one more can always give back exactly what is left of all three.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -139,6 +142,63 @@ def line_taxes(lines: Iterable[Creditable], given: Iterable[Given], currency: st
             line.tax, line.amount, line.credited, line.credited + back.amount, currency
         )
     return taxes
+
+
+def require_left(
+    lines: Iterable[Creditable], given: Iterable[Given], *, total_left: Decimal, number: str, currency: str
+) -> None:
+    """Raise `MoreThanLeft` where a credit note is nothing, or more than what is left of an invoice: of its total (less
+    than its lines where a deposit went back on it), its net or its tax.
+
+    Lines below zero count, so not every line can go back without them. Within all three, what is left stays at or above
+    zero, and so can go back: net beyond its rest would be made good by tax. No credit note is below zero net, but one
+    of everything that is left, where notes before this rule left it so.
+    """
+    lines, given = tuple(lines), tuple(given)
+    zero = from_minor(0, currency)
+    net = sum((back.amount for back in given), zero)
+    tax = sum(line_taxes(lines, given, currency).values(), zero)
+    rest = [Given(line.position, line.left) for line in lines]
+    net_left = sum((back.amount for back in rest), zero)
+    tax_left = sum(line_taxes(lines, rest, currency).values(), zero)
+    said = {"number": number, "currency": currency}
+    is_rest = (net, tax) == (net_left, tax_left)
+    # Nothing net with its tax is what may be left where lines have different rates.
+    if (net < 0 and not is_rest) or not 0 < net + tax <= total_left:
+        raise MoreThanLeft(
+            sentence(
+                "%(left)s %(currency)s of invoice %(number)s are left to credit; the credit note would be "
+                "%(subtotal)s, and must be above 0.",
+                left=total_left,
+                subtotal=net + tax,
+                **said,
+            ),
+            left=str(total_left),
+        )
+    if net > net_left:
+        raise MoreThanLeft(
+            sentence(
+                "%(net_left)s %(currency)s of invoice %(number)s before tax are left to credit; the lines named come "
+                "to %(net)s: name those below zero with them.",
+                net_left=net_left,
+                net=net,
+                **said,
+            ),
+            left=str(total_left),
+            net_left=str(net_left),
+        )
+    if tax > tax_left:
+        raise MoreThanLeft(
+            sentence(
+                "%(tax_left)s %(currency)s of the tax of invoice %(number)s are left to credit; the lines named bear "
+                "%(tax)s: name those below zero with them.",
+                tax_left=tax_left,
+                tax=tax,
+                **said,
+            ),
+            left=str(total_left),
+            tax_left=str(tax_left),
+        )
 
 
 def _of_line(line: Creditable, wish: Wanted, currency: str) -> Given:

@@ -12,13 +12,13 @@ from django.db.models import Sum
 from billing.corrections.amounts import (
     Creditable,
     Given,
-    MoreThanLeft,
     Wanted,
     WrongCredit,
     all_left,
     line_taxes,
     of_amount,
     of_lines,
+    require_left,
     running_share,
 )
 from billing.dues import dues_of
@@ -101,7 +101,10 @@ def weigh(invoice: Invoice, scope: Scope) -> Weighed:
     taxes = line_taxes(lines, given, invoice.currency)
     subtotal = sum((line.amount for line in given), Decimal(0))
     tax = sum(taxes.values(), Decimal(0))
-    before = _require_left(invoice, subtotal, tax)
+    earlier = CreditNote.objects.filter(invoice=invoice).aggregate(subtotal=Sum("subtotal"), total=Sum("total"))
+    total_left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), invoice.currency)
+    require_left(lines, given, total_left=total_left, number=str(invoice.number), currency=invoice.currency)
+    before = earlier["subtotal"] or Decimal(0)
     fee, earned = _booked_fee(invoice)
     return Weighed(
         given=given,
@@ -145,44 +148,6 @@ def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Gi
     if scope.amount is not None:
         return of_amount(lines, scope.amount, currency)
     return all_left(lines)
-
-
-def _require_left(invoice: Invoice, subtotal: Decimal, tax: Decimal) -> Decimal:
-    """Weigh it against the whole invoice: its lines below zero count, so not every line can go back. Return the
-    subtotal of the invoice's earlier credit notes."""
-    currency = invoice.currency
-    earlier = CreditNote.objects.filter(invoice=invoice).aggregate(
-        subtotal=Sum("subtotal"), total=Sum("total"), tax=Sum("tax")
-    )
-    left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), currency)
-    # Nothing net with its tax is what may be left where lines have different rates.
-    if subtotal < 0 or not 0 < subtotal + tax <= left:
-        raise MoreThanLeft(
-            sentence(
-                "%(left)s %(currency)s of invoice %(number)s are left to credit; the credit note would be "
-                "%(subtotal)s, and must be above 0.",
-                left=left,
-                currency=currency,
-                number=invoice.number,
-                subtotal=subtotal + tax,
-            ),
-            left=str(left),
-        )
-    tax_left = round_to_minor(invoice.tax - (earlier["tax"] or Decimal(0)), currency)
-    if tax > tax_left:
-        raise MoreThanLeft(
-            sentence(
-                "%(tax_left)s %(currency)s of the tax of invoice %(number)s are left to credit; the lines named bear "
-                "%(tax)s: name those below zero with them.",
-                tax_left=tax_left,
-                currency=currency,
-                number=invoice.number,
-                tax=tax,
-            ),
-            left=str(left),
-            tax_left=str(tax_left),
-        )
-    return earlier["subtotal"] or Decimal(0)
 
 
 def _booked_fee(invoice: Invoice) -> tuple[Decimal, Decimal]:

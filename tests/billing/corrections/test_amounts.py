@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,9 +22,10 @@ from billing.corrections.amounts import (
     line_taxes,
     of_amount,
     of_lines,
+    require_left,
     running_share,
 )
-from billing.money import round_to_minor
+from billing.money import from_minor, round_to_minor
 
 
 def line(
@@ -218,3 +221,140 @@ def test_the_parts_of_every_line_end_at_it_with_its_tax(
         take(all_left(lines))
     assert [each.credited for each in lines] == [each.amount for each in whole]
     assert taxed == [each.tax for each in whole]
+
+
+@dataclass
+class Bill:
+    """An invoice whose lines are credited in pieces; `net` and `tax` are what is left of it."""
+
+    lines: list[Creditable]
+    currency: str
+    net: Decimal
+    tax: Decimal
+    taxed: dict[int, Decimal]
+
+    def take(self, backs: tuple[Given, ...]) -> None:
+        """Give back lines as a credit note would; raises as it does."""
+        require_left(self.lines, backs, total_left=self.net + self.tax, number="T-1", currency=self.currency)
+        for position, tax in line_taxes(self.lines, backs, self.currency).items():
+            self.taxed[position] += tax
+            self.tax -= tax
+            assert abs(self.taxed[position]) <= abs(self.lines[position].tax)
+        for back in backs:
+            before = self.lines[back.position]
+            self.net -= back.amount
+            self.lines[back.position] = replace(
+                before,
+                credited=before.credited + back.amount,
+                credited_quantity=before.credited_quantity + (back.quantity or 0),
+            )
+        assert min(self.net, self.tax) >= 0
+
+
+def bill_of(minor: list[tuple[int, int]], currency: str) -> Bill:
+    """Lines by minor units and percent; the tax of a rate is rounded once, its last line bears what rounding left."""
+    lines = []
+    taxes = [0] * len(minor)
+    for percent in {percent for _, percent in minor}:
+        mine = [place for place, (_, of) in enumerate(minor) if of == percent]
+        for place in mine:
+            taxes[place] = round(Fraction(minor[place][0] * percent, 100))
+        whole = round(Fraction(sum(minor[place][0] for place in mine) * percent, 100))
+        taxes[mine[-1]] += whole - sum(taxes[place] for place in mine)
+    for place, (units, _) in enumerate(minor):
+        amount = from_minor(units, currency)
+        lines.append(replace(line(str(amount), position=place, quantity="100"), tax=from_minor(taxes[place], currency)))
+    net, tax = (from_minor(sum(each), currency) for each in ([units for units, _ in minor], taxes))
+    return Bill(lines, currency, net, tax, dict.fromkeys(range(len(lines)), Decimal(0)))
+
+
+# A line at a high rate beside a discount at a low one: most of what is left of such a bill may be tax.
+discounted = st.tuples(st.integers(100, 40_000), st.integers(70, 99), st.sampled_from([0, 7])).map(
+    lambda of: [(of[0], 25), (-of[0] * of[1] // 100, of[2])]
+)
+billed_lines = st.one_of(
+    discounted,
+    st.lists(
+        st.tuples(
+            st.one_of(st.integers(-60, 60), st.integers(-40_000, 100_000)).filter(bool), st.sampled_from([0, 7, 19, 25])
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+).filter(lambda minor: sum(units for units, _ in minor) >= 0)
+wishes = st.one_of(
+    st.tuples(st.just("amount"), st.integers(1, 100)),
+    st.tuples(
+        st.just("lines"),
+        st.lists(
+            st.tuples(st.integers(0, 4), st.sampled_from(["all", "quantity", "amount"]), st.integers(1, 100)),
+            min_size=1,
+            max_size=4,
+        ),
+    ),
+)
+
+
+def asked_of(bill: Bill, wish: tuple[str, Any]) -> tuple[Given, ...]:
+    """Return what a random wish asks for: a part of the net, or parts of lines."""
+    kind, rest = wish
+    if kind == "amount":
+        return of_amount(bill.lines, round_to_minor(Fraction(bill.net) * rest / 100, bill.currency), bill.currency)
+    wanted = []
+    for place, how, part in rest:
+        asked = bill.lines[place % len(bill.lines)]
+        if how == "quantity":
+            wanted.append(Wanted(asked.position, quantity=Decimal(part)))
+        elif how == "amount":
+            some = round_to_minor(Fraction(asked.left) * part / 100, bill.currency)
+            wanted.append(Wanted(asked.position, amount=some))
+        else:
+            wanted.append(Wanted(asked.position))
+    return of_lines(bill.lines, wanted, bill.currency)
+
+
+@settings(max_examples=400)
+@given(
+    currency=st.sampled_from(["USD", "JPY", "BHD", "ISK"]),
+    minor=billed_lines,
+    asked=st.lists(wishes, max_size=6),
+)
+def test_whatever_was_credited_one_more_note_ends_at_the_invoice_with_its_taxes(
+    currency: str, minor: list[tuple[int, int]], asked: list[tuple[str, Any]]
+) -> None:
+    """By line, quantity or amount in any order, with discounts at other rates: never past net, tax or total."""
+    bill = bill_of(minor, currency)
+    if bill.tax < 0 or not bill.net + bill.tax:
+        return
+    for wish in asked:
+        with suppress(MoreThanLeft, WrongCredit):
+            bill.take(asked_of(bill, wish))
+    if bill.net + bill.tax:
+        bill.take(all_left(bill.lines))
+        assert all(each.left == 0 for each in bill.lines)
+        assert [bill.taxed[each.position] for each in bill.lines] == [each.tax for each in bill.lines]
+    assert (bill.net, bill.tax) == (0, 0)
+
+
+def test_no_more_net_goes_back_than_is_left_though_the_total_has_it() -> None:
+    """46.64 at 25 % and -37.72 at 7 %: a quarter of the first is less than the total, and more than the net."""
+    bill = bill_of([(4664, 25), (-3772, 7)], "USD")
+    assert (bill.net, bill.tax) == (Decimal("8.92"), Decimal("9.02"))
+    with pytest.raises(MoreThanLeft, match=r"8\.92 USD of invoice T-1 before tax are left.* come to 11\.66") as refused:
+        bill.take(of_lines(bill.lines, [Wanted(0, quantity=Decimal(25))], "USD"))
+    assert refused.value.extra == {"left": "17.94", "net_left": "8.92"}
+    bill.take(of_lines(bill.lines, [Wanted(0, amount=Decimal("8.92"))], "USD"))
+    bill.take(all_left(bill.lines))
+    assert (bill.net, bill.tax) == (0, 0)
+
+
+def test_what_earlier_notes_left_below_zero_net_goes_back_whole_and_not_in_part() -> None:
+    """Before net was held too, a note could take more of it than there was."""
+    lines = [
+        replace(line("10.00", credited="4.00"), tax=Decimal("2.00")),
+        replace(line("-7.00", position=2), tax=Decimal("0.00")),
+    ]
+    left = {"total_left": Decimal("0.20"), "number": "T-1", "currency": "USD"}
+    require_left(lines, all_left(lines), **left)
+    with pytest.raises(MoreThanLeft, match="must be above 0"):
+        require_left(lines, [Given(1, Decimal("5.99")), Given(2, Decimal("-7.00"))], **left)
