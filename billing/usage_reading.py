@@ -28,10 +28,7 @@ def used_of(
     of_deployment = by_deployment(spans)
     if stretches.day is None and not told:
         return _by_hour(spans, of_deployment)
-    callers = callers_of([span for span in spans if span.window in told], stretches) if told else {}
-    # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
-    by_hour, by_day = in_days(spans, stretches.edges, summed) if summed else (spans, ())
-    rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
+    callers, rows, by_day = _read(spans, stretches, told, summed)
     more = grouped(billed_days(by_day), stretches) if by_day else ()
     # Groups of a deployment follow each other; to look one up by its id, or to write that out, is dear.
     for number, groups in chain(groupby(rows, _deployment), groupby(more, _deployment)):
@@ -81,9 +78,7 @@ def series_of(
     found: dict[tuple[int, UUID], list[Series]] = defaultdict(list)
     if not spans:
         return found
-    callers = callers_of([span for span in spans if span.window in told], stretches) if told else {}
-    by_hour, by_day = in_days(spans, stretches.edges, summed) if summed else (spans, ())
-    rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
+    callers, rows, by_day = _read(spans, stretches, told, summed)
     groups = ((group.about, [(group.start, group.end, group.stretch, group.count)]) for group in rows)
     days = days_of(billed_days(by_day), stretches) if by_day else ()
     of_deployment = by_deployment(spans)
@@ -106,6 +101,17 @@ def series_of(
                 Series(names[deployment_id], model, quantity, quality, over, marks, apart)
             )
     return found
+
+
+def _read(
+    spans: Sequence[Span], stretches: Stretches, told: Collection[int], summed: Summed | None
+) -> tuple[Callers, Sequence[Group], Sequence[Span]]:
+    """Return the callers of what is told apart, the groups of what is read by the hour, and what is read by the day."""
+    callers = callers_of([span for span in spans if span.window in told], stretches) if told else {}
+    by_hour, by_day = in_days(spans, stretches.edges, summed) if summed else (spans, ())
+    # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
+    rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
+    return callers, rows, by_day
 
 
 def _is_told(span: Span, told: Collection[int]) -> bool:

@@ -75,6 +75,9 @@ class Payout(models.Model):
     of the transfer at Stripe.
     """
 
+    PREFIX: ClassVar = "PO-"
+    """What its number begins with; a number follows that counts per provider."""
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     provider = models.ForeignKey(Organization, models.PROTECT, related_name="payouts")
     number = models.CharField(max_length=32)

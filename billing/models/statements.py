@@ -39,6 +39,9 @@ class ProviderStatement(models.Model):
     below zero.
     """
 
+    PREFIX: ClassVar = "STM-"
+    """What its number begins with; a number follows that counts per provider."""
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     provider = models.ForeignKey(Organization, models.PROTECT, related_name="statements")
     sequence = models.PositiveBigIntegerField(help_text="1, 2, 3 … per provider")

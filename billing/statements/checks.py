@@ -1,13 +1,13 @@
 """What must hold of statements, proved from stored rows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from billing.canonical import canonical, digest
-from billing.models import Payout, PayoutFile, ProviderStatement, StatementSequence
-from billing.proofs.proof import Checks, Proved, rows
+from billing.models import Payout, PayoutFile, PayoutTerms, ProviderStatement, StatementSequence
+from billing.proofs.proof import Checks, Proved, gap_among, rows
 from billing.statements import gathering
 from billing.statements.document import MOVEMENTS, Statement, differences, make_document
 
@@ -66,10 +66,15 @@ def statements_are_the_ledger() -> Proved:
         f"{provider} {number}: opens with {opening} after {closed}" for provider, number, opening, closed in unchained
     ]
     for sequence in StatementSequence.objects.select_related("provider").order_by("pk"):
-        made = ProviderStatement.objects.filter(provider=sequence.provider)
-        numbers = sorted(made.values_list("sequence", flat=True))
-        if numbers != list(range(1, sequence.next_number)):
-            wrong.append(f"{sequence.provider.slug}: {len(numbers)} numbers below {sequence.next_number}")
+        made = ProviderStatement.objects.filter(provider=sequence.provider).values_list("sequence", "number")
+        wrong += _gaps(
+            sequence.provider.slug, [number for _, number in made], ProviderStatement.PREFIX, sequence.next_number
+        )
+        wrong += [
+            f"{sequence.provider.slug} {number}: it is the statement {place} of its provider"
+            for place, number in made
+            if number.removeprefix(ProviderStatement.PREFIX).lstrip("0") != str(place)
+        ]
     return ProviderStatement.objects.count(), wrong
 
 
@@ -168,13 +173,6 @@ _PAYOUTS = """
             THEN payout.amount - coalesce(back.amount, 0) ELSE 0 END
     ORDER BY 1
 """
-_PAYOUT_NUMBERS = """
-    SELECT provider.slug, count(payout.id), terms.next_number FROM billing_payoutterms terms
-    JOIN tenants_organization provider ON provider.id = terms.provider_id
-    LEFT JOIN billing_payout payout ON payout.provider_id = terms.provider_id GROUP BY 1, terms.next_number
-    HAVING count(payout.id) <> terms.next_number - 1 OR coalesce(max(ltrim(payout.number, 'PO-')::bigint), 0)
-        <> count(payout.id) ORDER BY 1
-"""
 _PAYOUT_STATEMENTS = """
     SELECT payout.number, statement.number FROM billing_payout payout
     JOIN billing_providerstatement statement ON statement.id = payout.statement_id
@@ -193,6 +191,11 @@ _FILES = """
 """
 
 
+def _gaps(slug: str, numbers: Iterable[str], prefix: str, next_number: int) -> list[str]:
+    gap = gap_among(numbers, prefix=prefix, next_number=next_number)
+    return [f"{slug}: {gap}"] if gap else []
+
+
 def payouts_are_booked() -> Proved:
     """What was paid out is off what providers are owed, once, and what is in transit is what is on its way."""
     wrong = [
@@ -200,7 +203,9 @@ def payouts_are_booked() -> Proved:
         f"{strangers} entries of others"
         for number, state, amount, back, payable, in_transit, strangers in rows(_PAYOUTS)
     ]
-    wrong += [f"{slug}: {count} payouts below number {following}" for slug, count, following in rows(_PAYOUT_NUMBERS)]
+    for terms in PayoutTerms.objects.select_related("provider").order_by("pk"):
+        made = Payout.objects.filter(provider=terms.provider).values_list("number", flat=True)
+        wrong += _gaps(terms.provider.slug, made, Payout.PREFIX, terms.next_number)
     wrong += [f"{number}: it is not of the parties of {statement}" for number, statement in rows(_PAYOUT_STATEMENTS)]
     return Payout.objects.count(), wrong
 

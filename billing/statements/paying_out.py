@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-PREFIX = "PO-"
 TOLD = {"payout.made": "payout.created", "payout.paid": "payout.paid", "payout.failed": "payout.failed"}
 """What of a payout's life programs are told, by what the audit log says."""
 NUMBER_DIGITS_MIN = 4
@@ -178,7 +177,7 @@ def _make(
     made = ProviderStatement.objects.filter(provider_id=terms.pk, currency=currency)
     payout = Payout.objects.create(
         provider_id=terms.pk,
-        number=f"{PREFIX}{terms.next_number:0{NUMBER_DIGITS_MIN}d}",
+        number=f"{Payout.PREFIX}{terms.next_number:0{NUMBER_DIGITS_MIN}d}",
         currency=currency,
         amount=amount,
         method=method,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 WAIT = timedelta(days=15)
 """How long after its month a statement waits for periods that are not closed; then it is made and names them."""
 
-PREFIX = "STM-"
 NUMBER_DIGITS_MIN = 4
 ENTRIES_BATCH_ROWS = 2_000
 
@@ -105,7 +104,7 @@ def make_statement(*, provider_id: UUID, currency: str, month: date, now: dateti
         provider,
         sequence.next_number,
         Statement(
-            number=f"{PREFIX}{sequence.next_number:0{NUMBER_DIGITS_MIN}d}",
+            number=f"{ProviderStatement.PREFIX}{sequence.next_number:0{NUMBER_DIGITS_MIN}d}",
             provider=provider.name,
             currency=currency,
             month=month,

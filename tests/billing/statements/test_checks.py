@@ -42,6 +42,9 @@ def stated() -> ProviderStatement:
         ("UPDATE billing_providerstatement SET opening = opening + 1, closing = closing + 1", {LEDGER, UNCHANGED}),
         ("UPDATE billing_providerstatement SET paid_out = 1, earned = earned - 1", {LEDGER, UNCHANGED}),
         ("UPDATE billing_providerstatement SET sequence = 3", {LEDGER}),
+        ("UPDATE billing_providerstatement SET number = 'STM-0003'", {LEDGER, UNCHANGED}),
+        ("UPDATE billing_providerstatement SET number = 'March'", {LEDGER, UNCHANGED}),
+        ("UPDATE billing_statementsequence SET next_number = 3", {LEDGER}),
         ("DELETE FROM billing_statemententry", {LEDGER, UNCHANGED}),
         (
             "UPDATE billing_statemententry SET entry_id = (SELECT id FROM billing_ledgerentry WHERE amount > 0)",
@@ -101,6 +104,9 @@ def test_a_document_that_adds_up_and_is_not_of_its_entries_is_found(change: Call
     [
         "UPDATE billing_payout SET amount = amount - 1",
         "UPDATE billing_payout SET state = 'paid', settled_at = now() WHERE state = 'in_transit'",
+        "UPDATE billing_payout SET number = 'PO-0003' WHERE number = 'PO-0001'",
+        "UPDATE billing_payout SET number = 'P-1' WHERE number = 'PO-0001'",
+        "UPDATE billing_payoutterms SET next_number = 4",
         "DELETE FROM billing_payoutreversal",
         "UPDATE billing_ledgerposting SET cause_id = gen_random_uuid() WHERE key LIKE 'payout:%:made'",
     ],
