@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from billing.api_parameters import INVOICE_PARAMETERS, read_invoice_query, write_cursor
-from billing.api_shapes import InvoicesSerializer, InvoiceWithActionsSerializer, LinesSerializer
+from billing.api_shapes import InvoicesSerializer, InvoiceWithActionsSerializer, LinesSerializer, tax_row
 from billing.api_words import instant, money
 from billing.csv_files import CsvRenderer, csv_answer
 from billing.invoice_csv import PART_HEAD, part_rows
@@ -31,7 +30,8 @@ from billing.queries.invoice_detail import (
     invoice_lines,
 )
 from billing.queries.invoice_steps import InvoiceStep, invoice_steps
-from billing.queries.invoice_taxes import LineTax, RateRow, invoice_rates, line_taxes
+from billing.queries.invoice_taxes import LineTax, invoice_rates, line_taxes
+from billing.rating.wording import plain
 from metering.context_bands import tier_id
 from tenants.authentication import organization_of
 from tenants.listing.answers import ListView, list_responses, with_next
@@ -100,7 +100,7 @@ class InvoiceView(APIView):
         steps = invoice_steps(invoice_id)
         body = {
             **_invoice(found, datetime.now(UTC)),
-            "taxes": [_tax(rate, found.row.currency) for rate in invoice_rates(invoice_id)],
+            "taxes": [tax_row(rate, found.row.currency) for rate in invoice_rates(invoice_id)],
             "steps": [_step(step) for step in steps],
             "actions": [*_actions(found, organization, request), *_retries(found, steps, organization, request)],
         }
@@ -261,11 +261,11 @@ def _line(heading: str, line: LineRow, currency: str) -> dict[str, object]:
         "term_kind": line.term_kind,
         "term_ref": line.term_ref,
         "model": line.model,
-        "quantity": _plain(line.quantity),
+        "quantity": plain(line.quantity),
         "unit": line.unit,
-        "unit_price": None if line.unit_price is None else _plain(line.unit_price),
+        "unit_price": None if line.unit_price is None else plain(line.unit_price),
         "unit_price_unit": line.unit_price_unit,
-        "share_percent": None if line.share_percent is None else _plain(line.share_percent),
+        "share_percent": None if line.share_percent is None else plain(line.share_percent),
         "rule": line.rule,
         "quality": dict(line.quality),
         "base_amount": f"{line.base_amount:f}",
@@ -275,27 +275,13 @@ def _line(heading: str, line: LineRow, currency: str) -> dict[str, object]:
     }
 
 
-def _tax(rate: RateRow, currency: str) -> dict[str, object]:
-    return {
-        "position": rate.position,
-        "category": rate.category,
-        "percent": _plain(rate.percent),
-        "country": rate.country,
-        "said_by": rate.source,
-        "reason_code": rate.reason_code,
-        "reason": rate.reason,
-        "taxable": money(rate.taxable, currency),
-        "tax": money(rate.tax, currency),
-    }
-
-
 def _line_tax(found: LineTax | None, currency: str) -> dict[str, object] | None:
     if found is None:
         return None
     return {
         "rate": found.rate,
         "category": found.category,
-        "percent": _plain(found.percent),
+        "percent": plain(found.percent),
         "tax": money(found.tax, currency),
     }
 
@@ -305,8 +291,8 @@ def _subline(subline: SublineRow) -> dict[str, object]:
         "day": subline.day.isoformat(),
         "token_class": subline.token_class,
         "tier": tier_id(subline.context_over),
-        "quantity": _plain(subline.quantity),
-        "unit_price": _plain(subline.unit_price),
+        "quantity": plain(subline.quantity),
+        "unit_price": plain(subline.unit_price),
         "price_version": subline.version,
         "base_amount": f"{subline.base_amount:f}",
         "exact_amount": f"{subline.exact_amount:f}",
@@ -330,8 +316,3 @@ def _tagged(request: Request, content: bytes, digest: str) -> HttpResponseBase:
     response["Cache-Control"] = "private, no-cache"
     answer: HttpResponseBase | None = get_conditional_response(request._request, etag=etag, response=response)
     return answer or response
-
-
-def _plain(amount: Decimal) -> str:
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

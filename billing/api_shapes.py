@@ -4,6 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from billing.api_words import money
+from billing.queries.invoice_taxes import RateRow
+from billing.rating.wording import plain
+
 MONEY = "a decimal in the invoice's currency, as a string"
 EXACT = "unrounded, to 18 decimals, as a string"
 
@@ -45,7 +49,7 @@ class InvoiceSerializer(serializers.Serializer[Any]):
 
 
 class TaxSerializer(serializers.Serializer[Any]):
-    """The tax of one rate on an invoice."""
+    """The tax of one rate on an invoice or a draft."""
 
     position = serializers.IntegerField()
     category = serializers.CharField(help_text="of EN 16931: S, Z, E, AE, K, G or O")
@@ -56,6 +60,21 @@ class TaxSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
     taxable = serializers.CharField(help_text=MONEY)
     tax = serializers.CharField(help_text="rounded once; " + MONEY)
+
+
+def tax_row(rate: RateRow, currency: str) -> dict[str, object]:
+    """Return the tax of one rate as `TaxSerializer` says it."""
+    return {
+        "position": rate.position,
+        "category": rate.category,
+        "percent": plain(rate.percent),
+        "country": rate.country,
+        "said_by": rate.source,
+        "reason_code": rate.reason_code,
+        "reason": rate.reason,
+        "taxable": money(rate.taxable, currency),
+        "tax": money(rate.tax, currency),
+    }
 
 
 class LineTaxSerializer(serializers.Serializer[Any]):

@@ -23,8 +23,10 @@ from billing.adjusting.rules import (
     issuing_rule,
     set_issuing_rule,
 )
+from billing.api_shapes import TaxSerializer, tax_row
 from billing.closing import CloseState, close_period
 from billing.closing_by_hand import close_now
+from billing.draft_taxes import draft_rates
 from billing.draft_waits import draft_waits
 from billing.gap_shapes import DraftWaitSerializer, wait_row
 from billing.models import BillingPeriod, IssuingRule
@@ -114,6 +116,7 @@ class DraftDetailSerializer(InvoiceDraftSerializer):
     withheld_amount = serializers.CharField(help_text="of closed periods, too late to be billed; " + MONEY)
     ready_amount = serializers.CharField(allow_null=True, help_text="what is approved, before tax; " + MONEY)
     ready_tax = serializers.CharField(allow_null=True, help_text="and the tax on it; " + MONEY)
+    taxes = TaxSerializer(many=True, help_text="of `ready_tax` by rate; none before it is ready, or while it changes")
     approved_by = serializers.CharField()
     tax = DraftTaxStepSerializer()
     waiting_for = DraftWaitSerializer(many=True, help_text="what is missing, once the period is over")
@@ -371,6 +374,7 @@ def _detail(found: DraftDetail, organization: Organization, request: Request) ->
         "withheld_amount": str(found.withheld_amount),
         "ready_amount": _text(found.ready_amount),
         "ready_tax": _text(found.ready_tax),
+        "taxes": [tax_row(rate, entry.currency) for rate in draft_rates(organization, period, found, _now())],
         "approved_by": found.approved_by,
         "tax": _tax(step),
         "waiting_for": [wait_row(each) for each in waits],

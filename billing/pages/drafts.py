@@ -18,10 +18,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.adjusting.rules import BACK_BILLING_MONTHS_MAX, approve_draft, issuing_rule, set_issuing_rule
 from billing.closing import Closed, CloseState, close_period
 from billing.closing_by_hand import close_now
+from billing.draft_taxes import draft_rates
 from billing.draft_waits import draft_waits
 from billing.gaps import accept_gaps
 from billing.models import BillingPeriod, Invoice
-from billing.pages.draft_taxes import draft_rates
 from billing.pages.draft_words import (
     change_words,
     draft_kpis,

@@ -38,13 +38,12 @@ class TaxLine:
 
 
 def tax_lines(rates: Iterable[RateRow], currency: str, locale: str) -> tuple[TaxLine, ...]:
-    """Return the rates of an invoice as its page names them; none where no tax is charged and no reason was given."""
-    shown = [rate for rate in rates if rate.category != Category.NOT_SUBJECT]
+    """Return the rates of an invoice as its page and its paper name them, with the reason where no tax is charged."""
     return tuple(
         TaxLine(
             _name(rate, locale), money(rate.taxable, currency, locale=locale), _note(rate, currency, locale), rate.tax
         )
-        for rate in shown
+        for rate in rates
     )
 
 

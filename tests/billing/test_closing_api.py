@@ -12,6 +12,7 @@ from billing.adjusting.rules import set_issuing_rule
 from billing.charging import ensure_periods
 from billing.closing import CloseState, close_period
 from billing.models import BillingPeriod, Contract, Invoice, Settlement, SettlementState
+from billing.tax_rules.deciding import NO_TAX_REASON
 from tenants.api_keys import SCOPES, issue_key
 from tests.billing.adjusting.late import Late, late_world
 from tests.billing.world import APRIL, MARCH
@@ -81,6 +82,9 @@ def test_a_draft_is_read_beside_the_period_before_and_approved_at_its_amount() -
     assert (wrong["code"], wrong["amount"]) == ("invoice_draft_changed", "38.0000")
     send(tenant, "post", f"drafts/{period.pk}/approve", {"amount": "38.00"}, 404)
     assert (draft["ready_amount"], draft["ready_tax"]) == ("38.00", "0.00")
+    (none,) = draft["taxes"]
+    assert (none["category"], none["taxable"], none["tax"]) == ("O", "38.00", "0.00")
+    assert (none["reason_code"], none["reason"]) == ("VATEX-EU-O", NO_TAX_REASON)
     other = {"amount": draft["ready_amount"], "tax": "1.00"}
     wrong = send(provider, "post", f"drafts/{period.pk}/approve", other, 409)
     assert (wrong["code"], wrong["tax"]) == ("invoice_draft_changed", "0.0000")
@@ -88,6 +92,7 @@ def test_a_draft_is_read_beside_the_period_before_and_approved_at_its_amount() -
     done = send(provider, "post", f"drafts/{period.pk}/approve", same)
     assert done["state"] == CloseState.CLOSED
     assert str(Invoice.objects.get(pk=done["invoice"]).total) == "38.0000"
+    assert get(tenant, f"invoices/{done['invoice']}")["taxes"] == draft["taxes"]
     get(provider, f"drafts/{period.pk}", 404)
 
 

@@ -11,7 +11,7 @@ from django.utils import translation
 
 from billing.pages.tax_words import CATEGORY_WORDS, country_words, rate_words, tax_lines, without_room
 from billing.queries.invoice_taxes import RateRow
-from billing.tax_rules.deciding import REVERSE_CHARGE_REASON
+from billing.tax_rules.deciding import NO_TAX_REASON, REVERSE_CHARGE_REASON
 from billing.tax_rules.treatments import Category
 from tests.billing.adjusting.late import late_world
 from tests.billing.pages.reading import text_of
@@ -63,8 +63,12 @@ def test_our_own_reason_is_said_in_the_readers_language_and_a_providers_as_it_wa
     assert [line.note for line in tax_lines(rates, "EUR", "en")] == [REVERSE_CHARGE_REASON, "Small business"]
 
 
-def test_nothing_is_said_of_taxes_that_are_not_charged() -> None:
-    assert tax_lines([row("O", "0")], "EUR", "en") == ()
+def test_a_seller_that_charges_no_tax_says_so() -> None:
+    (none,) = tax_lines([row("O", "0", country="", reason=NO_TAX_REASON)], "EUR", "en")
+    assert (none.name, none.base, none.note) == ("Not subject to tax", "€100.00", NO_TAX_REASON)
+    with translation.override("zh-hans"):
+        (none,) = tax_lines([row("O", "0", country="", reason=NO_TAX_REASON)], "EUR", "zh_Hans_CN")
+    assert (none.name, none.note) == ("不属征税范围", "卖方不收税")
 
 
 def test_a_country_without_a_name_is_shown_by_its_code() -> None:
