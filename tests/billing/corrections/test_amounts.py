@@ -354,7 +354,10 @@ def test_what_earlier_notes_left_below_zero_net_goes_back_whole_and_not_in_part(
         replace(line("10.00", credited="4.00"), tax=Decimal("2.00")),
         replace(line("-7.00", position=2), tax=Decimal("0.00")),
     ]
-    left = {"total_left": Decimal("0.20"), "number": "T-1", "currency": "USD"}
-    require_left(lines, all_left(lines), **left)
+
+    def asked(*backs: Given) -> None:
+        require_left(lines, backs, total_left=Decimal("0.20"), number="T-1", currency="USD")
+
+    asked(*all_left(lines))
     with pytest.raises(MoreThanLeft, match="must be above 0"):
-        require_left(lines, [Given(1, Decimal("5.99")), Given(2, Decimal("-7.00"))], **left)
+        asked(Given(1, Decimal("5.99")), Given(2, Decimal("-7.00")))
