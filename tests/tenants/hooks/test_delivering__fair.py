@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tenants.hook_models import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from tenants.hooks.delivering import BACKOFF, LEASE, OF_ONE_ENDPOINT_MAX, claim, deliver_due, note_answer, secrets_of
+from tenants.hooks.delivering import (
+    AT_ONCE_MAX,
+    BACKOFF,
+    HANGING_MAX,
+    LEASE,
+    OF_FAILING_MAX,
+    OF_ONE_ENDPOINT_MAX,
+    SWEEP_MAX,
+    claim,
+    deliver_due,
+    note_answer,
+    secrets_of,
+)
 from tenants.hooks.outbound import Answer
 from tenants.ids import new_id
 from tenants.models import AuditEntry
 from tests.factories import make_organization
 from tests.kept import kept
-from tests.tenants.hooks.test_delivering import NOW, Receiver, happen, make_endpoint
+from tests.tenants.hooks.test_delivering import NOW, Receiver, at, happen, make_endpoint
 
 if TYPE_CHECKING:
     from tenants.models import Organization
@@ -58,6 +72,95 @@ def test_the_oldest_are_first_and_no_more_than_was_asked_for(organization: Organ
     for place, one in enumerate(reversed(made)):
         WebhookDelivery.objects.filter(pk=one.pk).update(due_at=NOW - place * SECOND)
     assert [one.pk for one in claim(now=NOW, limit=2)] == [made[0].pk, made[1].pk]
+
+
+class Hanging:
+    """Receivers of which those named `hangs` answer only after the others have all that is for them."""
+
+    def __init__(self, others: int) -> None:
+        self.others, self.got = others, 0
+        self.all_got = threading.Event()
+        self.lock = threading.Lock()
+
+    def __call__(self, url: str, _body: bytes, _headers: Mapping[str, str]) -> Answer:
+        if "hangs" in url:
+            return Answer(None, "No answer.") if self.all_got.wait(timeout=20) else Answer(200)
+        with self.lock:
+            self.got += 1
+            if self.got == self.others:
+                self.all_got.set()
+        return Answer(200)
+
+
+def quiet_with(count: int) -> None:
+    quiet = make_organization("quiet")
+    make_endpoint(quiet)
+    waiting(quiet, count)
+
+
+def test_what_hangs_holds_nobody_else_up(organization: Organization) -> None:
+    make_endpoint(organization, url="https://hangs.example/")
+    waiting(organization, 2 * OF_ONE_ENDPOINT_MAX)
+    quiet_with(2 * AT_ONCE_MAX)
+    receiver = Hanging(2 * AT_ONCE_MAX)
+    assert deliver_due(clock=at(NOW), call=receiver) == 2 * OF_ONE_ENDPOINT_MAX + 2 * AT_ONCE_MAX
+    assert not WebhookDelivery.objects.filter(endpoint__url__contains="hangs", state=DeliveryState.DELIVERED).exists()
+
+
+def failed(organization: Organization, endpoints: int, of_each: int) -> None:
+    """Endpoints that hang, each of which has not taken what it was sent, with more that waits for each."""
+    for number in range(endpoints):
+        make_endpoint(organization, url=f"https://hangs{number}.example/")
+    waiting(organization, of_each)
+    for one in claim(now=NOW, limit=10**3):
+        note_answer(delivery=one, answer=Answer(None, "No answer."), now=NOW - BACKOFF[0])
+
+
+def test_however_many_hang_half_of_the_room_is_for_the_others(organization: Organization) -> None:
+    failed(organization, AT_ONCE_MAX, OF_ONE_ENDPOINT_MAX)
+    quiet_with(AT_ONCE_MAX)
+    receiver = Hanging(AT_ONCE_MAX)
+    deliver_due(clock=at(NOW), call=receiver)
+    assert not WebhookDelivery.objects.filter(endpoint__url__contains="hangs", state=DeliveryState.DELIVERED).exists()
+
+
+def test_before_it_ends_a_sweep_calls_nobody_who_may_hold_it_up(organization: Organization) -> None:
+    make_endpoint(organization, url="https://hangs.example/")
+    waiting(organization)
+    instants = iter((NOW, NOW + SWEEP_MAX - HANGING_MAX))
+    (one,) = claim(now=NOW, limit=1)
+    note_answer(delivery=one, answer=Answer(500), now=NOW)
+
+    def clock() -> datetime:
+        return next(instants, NOW + SWEEP_MAX)
+
+    assert deliver_due(clock=clock, call=Receiver()) == 0
+    assert deliver_due(clock=at(NOW + SWEEP_MAX), call=Receiver()) == 1
+
+
+def test_a_sweep_that_has_lasted_long_enough_begins_nothing(organization: Organization) -> None:
+    make_endpoint(organization)
+    waiting(organization)
+    instants = iter((NOW, NOW + SWEEP_MAX))
+    assert deliver_due(clock=lambda: next(instants), call=Receiver()) == 0
+
+
+@pytest.mark.parametrize("of_failing", [0, 1, OF_FAILING_MAX])
+def test_of_those_that_fail_only_so_many_are_claimed(organization: Organization, of_failing: int) -> None:
+    make_endpoint(organization)
+    waiting(organization, 2)
+    for one in claim(now=NOW, limit=2):
+        note_answer(delivery=one, answer=Answer(500), now=NOW)
+    later = NOW + LEASE
+    assert len(claim(now=later, limit=9, of_failing=of_failing)) == min(of_failing, 2)
+
+
+def test_what_is_under_way_counts_for_its_endpoint(organization: Organization) -> None:
+    make_endpoint(organization)
+    waiting(organization, 2 * OF_ONE_ENDPOINT_MAX)
+    first = claim(now=NOW, limit=OF_ONE_ENDPOINT_MAX - 1)
+    assert len(claim(now=NOW, limit=9, busy=first)) == 1
+    assert claim(now=NOW, limit=9, busy=claim(now=NOW, limit=9)) == []
 
 
 @pytest.mark.parametrize(("after", "count"), [(-SECOND, 0), (0 * SECOND, 1), (SECOND, 1)])
@@ -108,7 +211,7 @@ def test_each_failure_waits_longer_and_after_the_last_wait_it_is_given_up(
 def test_only_2xx_is_delivered(organization: Organization, status: int | None, *, is_taken: bool) -> None:
     make_endpoint(organization)
     waiting(organization)
-    deliver_due(now=NOW, limit=9, call=Receiver([Answer(status, "" if status else "refused", 12)]))
+    deliver_due(clock=at(NOW), call=Receiver([Answer(status, "" if status else "refused", 12)]))
     kept, attempt = WebhookDelivery.objects.get(), WebhookAttempt.objects.get()
     assert (kept.state == DeliveryState.DELIVERED, kept.delivered_at) == (is_taken, NOW if is_taken else None)
     assert (attempt.status, attempt.error, attempt.duration_ms) == (status, "" if status else "refused", 12)
@@ -132,7 +235,7 @@ def test_410_twice_turns_off_once_and_keeps_the_first_reason(
     organization: Organization, endpoint: WebhookEndpoint
 ) -> None:
     waiting(organization, 2)
-    deliver_due(now=NOW, limit=9, call=Receiver([Answer(410), Answer(410)]))
+    deliver_due(clock=at(NOW), call=Receiver([Answer(410), Answer(410)]))
     endpoint.refresh_from_db()
     assert (endpoint.disabled_at, endpoint.disabled_because) == (NOW, "It answered 410: it wants nothing more.")
     (entry,) = AuditEntry.objects.all()

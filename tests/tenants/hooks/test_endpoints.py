@@ -18,7 +18,7 @@ from tenants.hooks.outbound import WrongAddress
 from tenants.models import AuditEntry
 from tests.factories import make_organization
 from tests.kept import kept
-from tests.tenants.hooks.test_delivering import Receiver, happen
+from tests.tenants.hooks.test_delivering import Receiver, at, happen
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +79,7 @@ def test_a_test_is_sent_whatever_kinds_are_wanted(actor: Actor) -> None:
     made, receiver = add(actor, "payout.*"), Receiver()
     for _ in range(2):
         endpoints.send_test(actor=actor, endpoint_id=made.pk, now=NOW)
-    deliver_due(now=NOW, limit=10, call=receiver)
+    deliver_due(clock=at(NOW), call=receiver)
     assert len(receiver.got) == 2
     assert b'"type":"endpoint.test"' in receiver.got[0][1]
     endpoints.turn_off(actor=actor, endpoint_id=made.pk, now=NOW)
@@ -90,10 +90,10 @@ def test_a_test_is_sent_whatever_kinds_are_wanted(actor: Actor) -> None:
 def test_what_was_delivered_is_sent_again_under_the_same_id(actor: Actor) -> None:
     made, receiver = add(actor), Receiver()
     happen(actor.organization)
-    deliver_due(now=NOW, limit=10, call=receiver)
+    deliver_due(clock=at(NOW), call=receiver)
     delivery = WebhookDelivery.objects.get()
     endpoints.replay(actor=actor, delivery_id=delivery.pk, now=NOW)
-    deliver_due(now=NOW, limit=10, call=receiver)
+    deliver_due(clock=at(NOW), call=receiver)
     first, second = (headers["webhook-id"] for _, _, headers in receiver.got)
     assert first == second
     delivery.refresh_from_db()

@@ -12,7 +12,7 @@ from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.hooks.delivering import deliver_due
 from tenants.hooks.outbound import Answer
 from tests.billing.pages.reading import rows_of, text_of
-from tests.tenants.hooks.test_delivering import Receiver, happen
+from tests.tenants.hooks.test_delivering import Receiver, at, happen
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -38,7 +38,7 @@ def test_an_endpoint_is_added_tried_and_removed(cast: Cast, client: Client, side
     assert endpoint.secret not in text_of(client.get(page))
     assert "Nothing was sent yet" in text_of(client.get(page))
     assert "A test is on its way." in text_of(client.post(act, {"do": "test"}, follow=True))
-    deliver_due(now=timezone.now(), limit=10, call=Receiver([Answer(500)]))
+    deliver_due(clock=at(timezone.now()), call=Receiver([Answer(500)]))
     assert "HTTP 500" in text_of(client.get(page))
     (row,) = rows_of(client.get(reverse(f"{side}-webhook-deliveries-csv", args=[endpoint.pk])))
     assert (row["kind"], row["state"], row["tries"], row["last_status"]) == ("endpoint.test", "waiting", "1", "500")
@@ -57,7 +57,7 @@ def test_an_event_is_sent_again_and_only_by_whose_it_is(cast: Cast, client: Clie
     client.force_login(cast.alice)
     client.post(reverse("tenant-webhooks"), {"url": URL})
     happen(cast.tenant)
-    deliver_due(now=timezone.now(), limit=10, call=Receiver())
+    deliver_due(clock=at(timezone.now()), call=Receiver())
     delivery = WebhookDelivery.objects.get()
     address = reverse("tenant-webhook-replay", args=[delivery.pk])
     assert "Delivered" in text_of(client.get(reverse("tenant-webhook", args=[delivery.endpoint_id])))
