@@ -1,18 +1,14 @@
-"""The API of webhooks out: endpoints, their secrets, tests, deliveries, and sending again."""
+"""The API of webhooks out: endpoints, their secrets, tests, and sending again since an instant."""
 
 from __future__ import annotations
 
 import ipaddress
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import QuerySet
-from django.http import Http404
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,23 +16,19 @@ from rest_framework.views import APIView
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.closed_shapes import ClosedSerializer
-from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
+from tenants.hook_models import WebhookEndpoint
 from tenants.hooks import endpoints
-from tenants.hooks.endpoints import Actor
+from tenants.hooks.delivery_api import DeliverySerializer, actor_of, delivery_answer, found, instant, right_now
 from tenants.hooks.kinds import KINDS
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
 from tenants.shaped import valid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rest_framework.request import Request
 
     from tenants.hooks.outbound import Network
 
-T = TypeVar("T")
 SCOPES: Final = {"GET": "webhooks:read", "POST": "webhooks:write"}
-DELIVERIES_MAX: Final = 200
 
 
 class EndpointRequestSerializer(ClosedSerializer):
@@ -71,34 +63,6 @@ class EndpointsSerializer(PagedSerializer):
     kinds = serializers.DictField(child=serializers.CharField(), help_text="kinds of events and what has happened")
 
 
-class TrySerializer(serializers.Serializer[Any]):
-    """One try to deliver."""
-
-    at = serializers.DateTimeField()
-    status = serializers.IntegerField(allow_null=True, help_text="HTTP status; null where there was no answer")
-    error = serializers.CharField()
-    duration_ms = serializers.IntegerField()
-
-
-class DeliverySerializer(serializers.Serializer[Any]):
-    """One event on its way to an endpoint."""
-
-    id = serializers.UUIDField()
-    endpoint = serializers.UUIDField()
-    message_id = serializers.CharField(help_text="the `webhook-id` of every try")
-    kind = serializers.CharField()
-    at = serializers.DateTimeField()
-    state = serializers.ChoiceField(choices=DeliveryState.choices)
-    due_at = serializers.DateTimeField(allow_null=True, help_text="of the next try, while it waits")
-    tries = TrySerializer(many=True)
-
-
-class DeliveriesSerializer(PagedSerializer):
-    """The latest deliveries, the newest first."""
-
-    deliveries = DeliverySerializer(many=True)
-
-
 class ReplaySerializer(ClosedSerializer):
     """Since when to send again."""
 
@@ -125,8 +89,8 @@ class EndpointsView(ListView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List the endpoints that are told what happens."""
-        found = WebhookEndpoint.objects.filter(organization=organization_of(request), removed_at__isnull=True)
-        paged = page_by_key(request, found, ("pk",))
+        kept = WebhookEndpoint.objects.filter(organization=organization_of(request), removed_at__isnull=True)
+        paged = page_by_key(request, kept, ("pk",))
         return list_answer(request, "endpoints", paged, EndpointSerializer, _endpoint, kinds=dict(KINDS))
 
     @extend_schema(
@@ -139,11 +103,11 @@ class EndpointsView(ListView):
     )
     def post(self, request: Request) -> Response:
         """Add an endpoint; the answer has its secret, which is not told again."""
-        body, now = request._request.body, _now()
+        body, now = request._request.body, right_now()
         given = valid(EndpointRequestSerializer, request.data)
 
         def make() -> tuple[int, dict[str, Any]]:
-            made = endpoints.add_endpoint(actor=_actor(request), networks=networks(), now=now, **given)
+            made = endpoints.add_endpoint(actor=actor_of(request), networks=networks(), now=now, **given)
             return status.HTTP_201_CREATED, _endpoint(made, secret=True)
 
         return made_once(request, body, now, make)
@@ -152,7 +116,18 @@ class EndpointsView(ListView):
 class EndpointView(APIView):
     """One endpoint."""
 
-    required_scopes = {"PUT": "webhooks:write", "DELETE": "webhooks:write"}
+    required_scopes = {"GET": "webhooks:read", "PUT": "webhooks:write", "DELETE": "webhooks:write"}
+
+    @extend_schema(
+        operation_id="webhook_endpoints_retrieve",
+        tags=["webhooks"],
+        summary="Read an endpoint",
+        responses={200: EndpointSerializer},
+    )
+    def get(self, request: Request, endpoint_id: UUID) -> Response:
+        """Read an endpoint, without its secret."""
+        kept = WebhookEndpoint.objects.filter(organization=organization_of(request), removed_at__isnull=True)
+        return Response(_endpoint(found(lambda: kept.get(pk=endpoint_id))))
 
     @extend_schema(
         operation_id="webhook_endpoints_update",
@@ -164,9 +139,9 @@ class EndpointView(APIView):
     def put(self, request: Request, endpoint_id: UUID) -> Response:
         """Give an endpoint another address or other kinds, and turn it on again."""
         given = valid(EndpointRequestSerializer, request.data)
-        changed = _found(
+        changed = found(
             lambda: endpoints.change_endpoint(
-                actor=_actor(request), endpoint_id=endpoint_id, networks=networks(), now=_now(), **given
+                actor=actor_of(request), endpoint_id=endpoint_id, networks=networks(), now=right_now(), **given
             )
         )
         return Response(_endpoint(changed))
@@ -176,7 +151,7 @@ class EndpointView(APIView):
     )
     def delete(self, request: Request, endpoint_id: UUID) -> Response:
         """Remove an endpoint; what was sent there stays on record."""
-        _found(lambda: endpoints.remove_endpoint(actor=_actor(request), endpoint_id=endpoint_id, now=_now()))
+        found(lambda: endpoints.remove_endpoint(actor=actor_of(request), endpoint_id=endpoint_id, now=right_now()))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -194,7 +169,7 @@ class SecretView(APIView):
     )
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """Make a new secret and tell it once; the old one signs beside it for a day."""
-        turned = _found(lambda: endpoints.turn_secret(actor=_actor(request), endpoint_id=endpoint_id, now=_now()))
+        turned = found(lambda: endpoints.turn_secret(actor=actor_of(request), endpoint_id=endpoint_id, now=right_now()))
         return Response(_endpoint(turned, secret=True))
 
 
@@ -212,7 +187,7 @@ class TurnOffView(APIView):
     )
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """Send nothing more to an endpoint until it is changed, which turns it on."""
-        off = _found(lambda: endpoints.turn_off(actor=_actor(request), endpoint_id=endpoint_id, now=_now()))
+        off = found(lambda: endpoints.turn_off(actor=actor_of(request), endpoint_id=endpoint_id, now=right_now()))
         return Response(_endpoint(off))
 
 
@@ -230,8 +205,8 @@ class TestView(APIView):
     )
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """Send an event that means nothing; `webhook-deliveries` says what came of it."""
-        sent = _found(lambda: endpoints.send_test(actor=_actor(request), endpoint_id=endpoint_id, now=_now()))
-        return Response(_delivery(sent), status=status.HTTP_202_ACCEPTED)
+        sent = found(lambda: endpoints.send_test(actor=actor_of(request), endpoint_id=endpoint_id, now=right_now()))
+        return Response(delivery_answer(sent), status=status.HTTP_202_ACCEPTED)
 
 
 class ReplaySinceView(APIView):
@@ -249,73 +224,12 @@ class ReplaySinceView(APIView):
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """Send every event since an instant again, under the ids that they had."""
         since = valid(ReplaySerializer, request.data)["since"]
-        count = _found(
-            lambda: endpoints.replay_since(actor=_actor(request), endpoint_id=endpoint_id, since=since, now=_now())
+        count = found(
+            lambda: endpoints.replay_since(
+                actor=actor_of(request), endpoint_id=endpoint_id, since=since, now=right_now()
+            )
         )
         return Response({"replayed": count}, status=status.HTTP_202_ACCEPTED)
-
-
-class DeliveriesView(ListView):
-    """Deliveries of an organization."""
-
-    required_scopes = {"GET": "webhooks:read"}
-
-    @extend_schema(
-        operation_id="webhook_deliveries_list",
-        tags=["webhooks"],
-        summary="List deliveries",
-        parameters=[
-            OpenApiParameter("endpoint", UUID, description="of this endpoint alone"),
-            OpenApiParameter("state", str, enum=list(DeliveryState.values)),
-            *PAGE_PARAMETERS,
-        ],
-        responses=list_responses(DeliveriesSerializer),
-    )
-    def get(self, request: Request) -> HttpResponseBase:
-        """List deliveries with every try, those of the latest event first."""
-        query = DeliveryQuerySerializer(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
-        named = {"endpoint_id": asked.get("endpoint"), "state": asked.get("state")}
-        chosen = {name: value for name, value in named.items() if value}
-        paged = page_by_key(request, deliveries_found(_actor(request), **chosen), ("-event_id", "-pk"))
-        return list_answer(request, "deliveries", paged, DeliverySerializer, _delivery)
-
-
-class ReplayView(APIView):
-    """Sending one event again."""
-
-    required_scopes = {"POST": "webhooks:write"}
-
-    @extend_schema(
-        operation_id="webhook_deliveries_replay",
-        tags=["webhooks"],
-        summary="Send an event again",
-        request=None,
-        responses={202: DeliverySerializer},
-    )
-    def post(self, request: Request, delivery_id: UUID) -> Response:
-        """Send an event to its endpoint again, under the id that it had."""
-        sent = _found(lambda: endpoints.replay(actor=_actor(request), delivery_id=delivery_id, now=_now()))
-        return Response(_delivery(sent), status=status.HTTP_202_ACCEPTED)
-
-
-class DeliveryQuerySerializer(serializers.Serializer[Any]):
-    """Which deliveries to list."""
-
-    endpoint = serializers.UUIDField(required=False)
-    state = serializers.ChoiceField(choices=DeliveryState.choices, required=False)
-
-
-def deliveries_of(actor: Actor, limit: int = DELIVERIES_MAX, **chosen: object) -> list[WebhookDelivery]:
-    """Return the latest deliveries of an organization with event, endpoint and tries; two queries."""
-    return list(deliveries_found(actor, **chosen).order_by("-event_id", "-pk")[:limit])
-
-
-def deliveries_found(actor: Actor, **chosen: object) -> QuerySet[WebhookDelivery]:
-    """Return deliveries of an organization with event, endpoint and tries."""
-    found = WebhookDelivery.objects.filter(endpoint__organization=actor.organization, **chosen)
-    return found.select_related("event", "endpoint").prefetch_related("tries")
 
 
 def networks() -> list[Network]:
@@ -323,49 +237,13 @@ def networks() -> list[Network]:
     return [ipaddress.ip_network(each) for each in settings.WEBHOOK_NETWORKS]
 
 
-def _found(act: Callable[[], T]) -> T:
-    try:
-        return act()
-    except ObjectDoesNotExist as error:
-        raise Http404 from error
-
-
-def _actor(request: Request) -> Actor:
-    return Actor(organization_of(request), f"API key {getattr(request.auth, 'prefix', '')}")
-
-
 def _endpoint(endpoint: WebhookEndpoint, *, secret: bool = False) -> dict[str, Any]:
     return {
         "id": str(endpoint.pk),
         "url": endpoint.url,
         "kinds": list(endpoint.kinds),
-        "created_at": _instant(endpoint.created_at),
-        "disabled_at": _instant(endpoint.disabled_at),
+        "created_at": instant(endpoint.created_at),
+        "disabled_at": instant(endpoint.disabled_at),
         "disabled_because": endpoint.disabled_because,
         **({"secret": endpoint.secret} if secret else {}),
     }
-
-
-def _delivery(delivery: WebhookDelivery) -> dict[str, Any]:
-    waits = delivery.state == DeliveryState.WAITING
-    return {
-        "id": str(delivery.pk),
-        "endpoint": str(delivery.endpoint_id),
-        "message_id": f"msg_{delivery.event_id.hex}",
-        "kind": delivery.event.kind,
-        "at": _instant(delivery.event.at),
-        "state": delivery.state,
-        "due_at": _instant(delivery.due_at) if waits else None,
-        "tries": [
-            {"at": _instant(one.at), "status": one.status, "error": one.error, "duration_ms": one.duration_ms}
-            for one in sorted(delivery.tries.all(), key=lambda one: one.pk)
-        ],
-    }
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None

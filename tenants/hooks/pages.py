@@ -24,7 +24,8 @@ from portal.punctuation import joined
 from portal.shell import Crumb
 from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tenants.hooks import endpoints
-from tenants.hooks.api import deliveries_found, deliveries_of, networks
+from tenants.hooks.api import networks
+from tenants.hooks.delivery_api import deliveries_found, deliveries_of
 from tenants.hooks.endpoints import Actor
 from tenants.listing.csv_files import csv_answer
 from tenants.models import User

@@ -29,6 +29,7 @@ HOOK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ),
     ("api-webhook-endpoints", OWN_API, "get", {}, {}),
     ("api-webhook-endpoints", WRONG, "post", {}, {}),
+    ("api-webhook-endpoint", NOBODYS, "get", ENDPOINT, {}),
     ("api-webhook-endpoint", NOBODYS, "put", ENDPOINT, {"url": "https://hooks.example/"}),
     ("api-webhook-endpoint", NOBODYS, "delete", ENDPOINT, {}),
     ("api-webhook-secret", NOBODYS, "post", ENDPOINT, {}),
@@ -36,5 +37,6 @@ HOOK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ("api-webhook-test", NOBODYS, "post", ENDPOINT, {}),
     ("api-webhook-replay-since", NOBODYS, "post", ENDPOINT, {"since": "2026-03-01T00:00:00Z"}),
     ("api-webhook-deliveries", OWN_API, "get", {}, {}),
+    ("api-webhook-delivery", NOBODYS, "get", DELIVERY, {}),
     ("api-webhook-replay", NOBODYS, "post", DELIVERY, {}),
 )

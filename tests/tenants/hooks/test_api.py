@@ -110,6 +110,7 @@ def test_an_endpoint_is_made_once_changed_tried_and_removed(client: Client, hous
     listed = call(client, house, "get", "webhook-endpoints").json()
     assert [each["id"] for each in listed["endpoints"]] == [first["id"]]
     assert "secret" not in listed["endpoints"][0]
+    assert call(client, house, "get", f"webhook-endpoints/{first['id']}").json() == listed["endpoints"][0]
     assert "invoice.paid" in listed["kinds"]
     turned = call(client, house, "post", f"webhook-endpoints/{first['id']}/secret").json()
     assert turned["secret"] != first["secret"]
@@ -125,6 +126,7 @@ def test_an_endpoint_is_made_once_changed_tried_and_removed(client: Client, hous
     changed = call(client, house, "put", f"webhook-endpoints/{first['id']}", {"url": URL + "/2"}).json()
     assert (changed["url"], changed["kinds"], changed["disabled_at"]) == (URL + "/2", [], None)
     assert call(client, house, "delete", f"webhook-endpoints/{first['id']}").status_code == 204
+    assert call(client, house, "get", f"webhook-endpoints/{first['id']}").status_code == 404
     assert call(client, house, "get", "webhook-endpoints").json()["endpoints"] == []
 
 
@@ -134,6 +136,7 @@ def test_an_endpoint_of_another_is_not_there(client: Client, house: Organization
     delivery = WebhookDelivery.objects.get()
     other = make_organization("other")
     for method, address, body in (
+        ("get", f"webhook-endpoints/{made['id']}", None),
         ("put", f"webhook-endpoints/{made['id']}", {"url": URL}),
         ("delete", f"webhook-endpoints/{made['id']}", {}),
         ("post", f"webhook-endpoints/{made['id']}/secret", {}),

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint
-from tenants.hooks.api import deliveries_of
+from tenants.hooks.delivery_api import deliveries_of
 from tenants.hooks.endpoints import ENDPOINTS_MAX, Actor
 from tenants.hooks.kinds import KINDS
 from tests.factories import make_organization
