@@ -264,6 +264,7 @@ SPECTACULAR_SETTINGS = {
         "SideEnum": ["provider", "tenant"],
         "RefundMethodEnum": ["card", "bank_transfer"],
         "PayoutMethodEnum": "billing.models.PayoutMethod",
+        "DeliveryStateEnum": "tenants.hook_models.DeliveryState",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "forecourt.api_schema.complete"],
 }

@@ -31,6 +31,7 @@ from forecourt.demo.options import read_options
 from forecourt.demo.plan import Plan, make_plan, write_plan
 from forecourt.demo.progress import Progress
 from forecourt.embedded.folder import CannotStart
+from forecourt.embedded.served import tell_address
 from forecourt.embedded.stack import (
     Serving,
     address_of,
@@ -185,6 +186,7 @@ def _set_up(run: Run, places: Places, serving: Serving) -> Seeded:
         run.platform.run("preparation", prepare, environ=run.environ, log=places.logs / "prepare.log")
         run.platform.start(programs.stripe_double(run.folder, run.stripe_port, run.environ))
         run.platform.start(web_program(places, run.environ, serving))
+        tell_address(places, run.address)
         run.platform.start(worker_program(places, run.environ, serving))
         run.platform.start(beat_program(places, run.environ, serving))
         programs.ask(

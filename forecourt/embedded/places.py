@@ -48,6 +48,11 @@ class Places:
         return self.data / "supervisor.lock"
 
     @property
+    def served_at(self) -> Path:
+        """The address at which the platform that runs on this folder is reached."""
+        return self.data / "served-at"
+
+    @property
     def format(self) -> Path:
         """The version of this layout."""
         return self.data / "format"

@@ -18,6 +18,7 @@ from forecourt.embedded.folder import CannotStart, folder_is_held, held_folder, 
 from forecourt.embedded.leftovers import MARK, stop_leftovers
 from forecourt.embedded.places import Places, places_of
 from forecourt.embedded.postgres import postgres_answers, start_postgres
+from forecourt.embedded.served import tell_address
 from forecourt.embedded.supervisor import Program, Supervisor
 from forecourt.env import PUBLIC_URL, Environment
 
@@ -75,6 +76,7 @@ def parts(environment: Environment, supervisor: Supervisor, *, join: bool = Fals
     with held_folder(places, account):
         try:
             stop_leftovers(places)
+            places.served_at.unlink(missing_ok=True)
             if environment.database_embedded:
                 start_postgres(supervisor, places, account)
             if environment.broker_embedded:
@@ -167,6 +169,7 @@ def serve(
             say(whose_parts(environment))
             supervisor.run("preparation", prepare, environ=children, log=places.logs / "prepare.log")
             supervisor.start(web_program(places, children, serving))
+            tell_address(places, address)
             supervisor.start(worker_program(places, children, serving))
             supervisor.start(beat_program(places, children, serving))
             say(f"Forecourt serves at {address} (logs in {places.logs}; Ctrl-C stops it)")

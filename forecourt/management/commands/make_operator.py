@@ -12,6 +12,9 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from forecourt.embedded.places import places_of
+from forecourt.embedded.served import address_served
+from forecourt.env import PUBLIC_URL
 from tenants.actors import Actor
 from tenants.invitation_models import Invitation
 from tenants.members.inviting import checked_address, invite, letter_token
@@ -19,6 +22,10 @@ from tenants.models import Membership, Organization, Role
 from tenants.problems import Problem
 
 BY = "Forecourt"
+NOT_KNOWN = (
+    f"FORECOURT_PUBLIC_URL is not set and nothing serves from this data folder now: {PUBLIC_URL} is where "
+    "`forecourt up` serves unless it is told otherwise. Where people reach it elsewhere, put that address in its place."
+)
 
 
 class Command(BaseCommand):
@@ -42,10 +49,21 @@ class Command(BaseCommand):
                 made, token = _invited(options["email"], options["name"], options["language"], now)
         except Problem as problem:
             raise CommandError(problem.detail) from problem
-        link = f"{settings.PUBLIC_URL.rstrip('/')}{reverse('invitation', args=[token])}"
+        address, known = _address()
+        link = f"{address.rstrip('/')}{reverse('invitation', args=[token])}"
         self.stdout.write(f"{made.organization.name} operates this installation. {made.email} joins it as its owner at")
         self.stdout.write(link)
         self.stdout.write(f"until {made.expires_at:%Y-%m-%d %H:%M} UTC.")
+        if not known:
+            self.stdout.write(NOT_KNOWN)
+
+
+def _address() -> tuple[str, bool]:
+    """Return where people reach the platform, and whether that was said or is seen, and not only usual."""
+    if settings.PUBLIC_URL != PUBLIC_URL:
+        return settings.PUBLIC_URL, True
+    served = address_served(places_of(settings.ENVIRONMENT.data_dir))
+    return served or settings.PUBLIC_URL, bool(served)
 
 
 def _invited(email: str, name: str, language: str, now: datetime) -> tuple[Invitation, str]:
