@@ -21,8 +21,9 @@ from billing.models import (
     PayoutTerms,
     ProviderStatement,
 )
-from billing.money import round_to_minor
+from billing.money import from_minor, round_to_minor
 from billing.statements.gathering import CAUSE_INVOICE, FEE, entries_by_account
+from tenants.sentences import Sentence, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,6 +80,24 @@ def available(*, terms: PayoutTerms, currency: str, now: datetime) -> Available:
         recent=_recent(provider_id, currency, now - timedelta(days=terms.hold_days)),
         reserve=terms.reserve_amount,
         held=held.aggregate(sum=Sum("amount"))["sum"] or NOTHING,
+    )
+
+
+def too_little(found: Available, terms: PayoutTerms) -> Sentence:
+    """Say how what is available comes about, so that nobody looks for money that is only held back."""
+    least = max(round_to_minor(terms.minimum_amount, found.currency), from_minor(1, found.currency))
+    return sentence(
+        "%(amount)s %(currency)s is available, and the least is %(least)s. Owed: %(owed)s, of which not collected yet: "
+        "%(uncollected)s; held by the operator: %(held)s; card payments, held back for %(days)s days: %(recent)s; "
+        "reserve: %(reserve)s.",
+        amount=found.amount,
+        currency=found.currency,
+        least=least,
+        days=terms.hold_days,
+        **{
+            name: round_to_minor(getattr(found, name), found.currency)
+            for name in ("owed", "uncollected", "held", "recent", "reserve")
+        },
     )
 
 

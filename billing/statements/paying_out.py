@@ -31,7 +31,7 @@ from billing.models import (
     StripePayee,
 )
 from billing.money import minor_digits, round_to_minor
-from billing.statements.available import available
+from billing.statements.available import available, too_little
 from billing.statements.gathering import CAUSE_BANK, CAUSE_PAYOUT
 from billing.states import in_state
 from billing.telling import tell_payout
@@ -135,14 +135,7 @@ def make_payout(*, provider_id: UUID, currency: str, by: str, now: datetime, sch
     account_id = _require_ready(provider, terms)
     found = available(terms=terms, currency=currency, now=now)
     if found.amount <= 0 or found.amount < terms.minimum_amount:
-        least = round_to_minor(terms.minimum_amount, currency)
-        reason = sentence(
-            "%(amount)s %(currency)s is available, and the least is %(least)s.",
-            amount=found.amount,
-            currency=currency,
-            least=least,
-        )
-        raise NoPayout(reason, available=str(found.amount))
+        raise NoPayout(too_little(found, terms), available=str(found.amount))
     return _make(terms, terms.method, currency=currency, amount=found.amount, account_id=account_id, by=by, now=now)
 
 

@@ -172,7 +172,8 @@ def test_a_payout_in_transit_cannot_come_back(world: World) -> None:
     [
         ({"minimum_amount": Decimal("1663.84")}, "the least is 1663.84"),
         ({"held_reason": "identity is being checked"}, "identity is being checked"),
-        ({"hold_days": 60}, "0.00 USD is available"),
+        ({"hold_days": 60}, r"0\.00 USD is available, and the least is 0\.01\..* held back for 60 days: 1\d{3}\.\d\d;"),
+        ({"reserve_amount": NET}, r"0\.00 USD is available, .* reserve: 1663\.83\."),
     ],
 )
 def test_what_holds_a_payout_back_is_said(world: World, terms: dict[str, object], said: str) -> None:
