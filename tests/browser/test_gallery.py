@@ -33,6 +33,18 @@ def test_stale_figures_are_called_stale(address: str, still: Page, looked_at: Ax
     assert looked_at(still) == []
 
 
+@pytest.mark.parametrize("path", ["/occupancy/", "/occupancy/?days=1"])
+def test_the_timeline_fits_on_paper(address: str, still: Page, path: str) -> None:
+    """A4 upright has 718 px between margins of 1 cm."""
+    wide = "() => document.querySelector('.tlg').getBoundingClientRect().right - document.documentElement.clientWidth"
+    still.set_viewport_size({"width": 718, "height": 1000})
+    still.goto(address + path)
+    assert still.evaluate(wide) > 0
+    still.emulate_media(media="print")
+    assert still.evaluate(wide) <= 0
+    still.emulate_media(media="screen")
+
+
 @pytest.mark.parametrize("path", ["/", "/occupancy/", "/components/"])
 def test_a_strip_of_figures_begins_at_its_edge(address: str, still: Page, path: str) -> None:
     """Also a plain one, whose name other parts use too."""
