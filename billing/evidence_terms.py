@@ -47,18 +47,23 @@ def read_term(term: Document) -> TermInput:
         title=term["title"],
         from_at=datetime.fromisoformat(term["from_at"]),
         to_at=datetime.fromisoformat(term["to_at"]) if term["to_at"] else None,
-        stretches=tuple(
-            Stretch(
-                each["version"],
-                datetime.fromisoformat(each["from_at"]),
-                datetime.fromisoformat(each["to_at"]),
-                read_any_wording(each["wording"]),
-            )
-            for each in term["wordings"]
-        ),
+        stretches=read_stretches(term),
         holds=tuple(_read_hold(hold) for hold in term["holds"]),
         usage=_read_usage(term["usage"]),
         facts=tuple(read_fact(fact) for fact in term["facts"]),
+    )
+
+
+def read_stretches(term: Document) -> tuple[Stretch[Any], ...]:
+    """Return a term's wordings over time, of all that the evidence holds of it."""
+    return tuple(
+        Stretch(
+            each["version"],
+            datetime.fromisoformat(each["from_at"]),
+            datetime.fromisoformat(each["to_at"]),
+            read_any_wording(each["wording"]),
+        )
+        for each in term["wordings"]
     )
 
 

@@ -1,9 +1,8 @@
 """Checks of issued invoices: sums, rounding, charges, numbers, evidence."""
 
-import json
 from decimal import Decimal
 
-from billing.canonical import digest
+from billing.canonical import digest, parsed
 from billing.evidence import differences
 from billing.models import Charge, Invoice, InvoiceEvidence, InvoiceLine, InvoiceState, IssuerSequence
 from billing.money import half_a_unit
@@ -97,7 +96,7 @@ def _evidence_recomputes() -> Proved:
         if digest(evidence.document) != evidence.sha256:
             wrong.append(f"{invoice.number}: the document does not have the hash {evidence.sha256}")
             continue
-        document = json.loads(evidence.document)
+        document = parsed(evidence.document)
         wrong.extend(f"{invoice.number}: {difference}" for difference in differences(document))
         stated = document["invoice"]
         if (stated["number"], Decimal(stated["total"])) != (invoice.number, invoice.total):

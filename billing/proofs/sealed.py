@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -11,9 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from billing.canonical import parsed
 from billing.evidence_formats import present
 from billing.models import DocumentFile, InvoiceEvidence, InvoiceTax
 from billing.money import exact_sum
+from billing.proofs.printed import PrintedLine, due_by, printed_differs
 from billing.proofs.proof import Checks, Proved, rows
 from billing.rating.late import RULE_LATE
 
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from billing.models import Invoice
 
 INVOICES_AT_ONCE = 100
+PRINTED = 4
+"""Columns at the end of `_LINES` that `billing.proofs.printed` looks at."""
 
 _LINES = """
     SELECT line.invoice_id, line.term_ref, line.rule, line.model, line.unit, line.quantity, line.base_amount,
         line.exact_amount, line.amount, coalesce(rate.position, 0), coalesce(taxed.tax, 0),
-        parts.first_day, parts.last_day, parts.priced, line.unit_price, line.from_at, line.to_at
+        parts.first_day, parts.last_day, parts.priced, line.unit_price, line.from_at, line.to_at,
+        line.position, line.description, line.unit_price_unit, line.quality
     FROM billing_invoiceline line
     LEFT JOIN billing_invoicelinetax taxed ON taxed.line_id = line.id
     LEFT JOIN billing_invoicetax rate ON rate.id = taxed.rate_id
@@ -55,14 +59,17 @@ def _rows_are_sealed() -> Proved:
         lines = _lines_of(ids)
         taxes = _taxes_of(ids)
         for each in some:
-            wrong.extend(_differences(each, lines[each.invoice_id], taxes[each.invoice_id]))
+            wrong.extend(
+                f"{each.invoice.number}: {what}"
+                for what in _differences(each, lines[each.invoice_id], taxes[each.invoice_id])
+            )
     return looked_at, wrong
 
 
-def _lines_of(ids: Sequence[UUID]) -> Mapping[UUID, Counter[tuple[Any, ...]]]:
-    found: dict[UUID, Counter[tuple[Any, ...]]] = defaultdict(Counter)
+def _lines_of(ids: Sequence[UUID]) -> Mapping[UUID, list[tuple[Any, ...]]]:
+    found: dict[UUID, list[tuple[Any, ...]]] = defaultdict(list)
     for invoice_id, *line in rows(_LINES, list(ids), list(ids)):
-        found[invoice_id][tuple(line)] += 1
+        found[invoice_id].append(tuple(line))
     return found
 
 
@@ -75,23 +82,26 @@ def _taxes_of(ids: Sequence[UUID]) -> Mapping[UUID, list[tuple[Any, ...]]]:
 
 
 def _differences(
-    evidence: InvoiceEvidence, lines: Counter[tuple[Any, ...]], taxes: Sequence[tuple[Any, ...]]
+    evidence: InvoiceEvidence, lines: Sequence[tuple[Any, ...]], taxes: Sequence[tuple[Any, ...]]
 ) -> Iterator[str]:
     invoice = evidence.invoice
+    stored = Counter(line[:-PRINTED] for line in lines)
     try:
-        document = present(json.loads(evidence.document))
+        document = present(parsed(evidence.document))
         stated, rates = _stated_lines(document), _stated_rates(document)
         head = _head_differs(invoice, document)
+        printed = printed_differs([PrintedLine(*line[:3], *line[-PRINTED:]) for line in lines], document)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        yield f"{invoice.number}: its evidence cannot be read: {type(error).__name__} {error}"
+        yield f"its evidence cannot be read: {type(error).__name__} {error}"
         return
     yield from head
-    for line, count in (lines - stated).items():
-        yield f"{invoice.number}: {count} lines of {line[0]} {line[1]} {line[2]} {line[7]} are not in its evidence"
-    for line, count in (stated - lines).items():
-        yield f"{invoice.number}: {count} lines of {line[0]} {line[1]} {line[2]} {line[7]} are in its evidence alone"
+    for line, count in (stored - stated).items():
+        yield f"{count} lines of {line[0]} {line[1]} {line[2]} {line[7]} are not in its evidence"
+    for line, count in (stated - stored).items():
+        yield f"{count} lines of {line[0]} {line[1]} {line[2]} {line[7]} are in its evidence alone"
     if list(taxes) != rates:
-        yield f"{invoice.number}: rates of tax {taxes}, in its evidence {rates}"
+        yield f"rates of tax {taxes}, in its evidence {rates}"
+    yield from printed
 
 
 def _head_differs(invoice: Invoice, document: Mapping[str, Any]) -> list[str]:
@@ -100,16 +110,13 @@ def _head_differs(invoice: Invoice, document: Mapping[str, Any]) -> list[str]:
         "subtotal": (invoice.subtotal, Decimal(head["subtotal"])),
         "tax": (invoice.tax, Decimal(head["tax"])),
         "issued_at": (invoice.issued_at, datetime.fromisoformat(head["issued_at"])),
+        "due_at": (invoice.due_at, due_by(invoice.contract, document)),
         "contract": (invoice.contract.number, contract["number"]),
         "currency": (invoice.currency, contract["currency"]),
         "period from": (invoice.period.from_at, datetime.fromisoformat(period["from_at"])),
         "period to": (invoice.period.to_at, datetime.fromisoformat(period["to_at"])),
     }
-    return [
-        f"{invoice.number}: {name} {ours}, in its evidence {sealed}"
-        for name, (ours, sealed) in pairs.items()
-        if ours != sealed
-    ]
+    return [f"{name} {ours}, in its evidence {sealed}" for name, (ours, sealed) in pairs.items() if ours != sealed]
 
 
 def _stated_lines(document: Mapping[str, Any]) -> Counter[tuple[Any, ...]]:

@@ -225,6 +225,17 @@ PLANTED = {
     "another price on a day": ("UPDATE billing_invoicesubline SET unit_price = unit_price * 2", (SEALED,)),
     "usage of another day": ("UPDATE billing_invoicesubline SET day = day + 1", (SEALED,)),
     "a line of another time": ("UPDATE billing_invoiceline SET from_at = from_at - interval '1 day'", (SEALED,)),
+    "an invoice due on another day": ("UPDATE billing_invoice SET due_at = due_at - interval '1 day'", (SEALED,)),
+    "a line that is called otherwise": (
+        "UPDATE billing_invoiceline SET description = 'Sundries' WHERE position = 1",
+        (SEALED,),
+    ),
+    "a line of another title": (
+        "UPDATE billing_invoiceline SET description = term_ref || ' · Sundries' WHERE position = 1",
+        (SEALED,),
+    ),
+    "a price for another unit": ("UPDATE billing_invoiceline SET unit_price_unit = 'per_other'", (SEALED,)),
+    "what was estimated as measured": ("""UPDATE billing_invoiceline SET quality = '{"Z": "1"}'""", (SEALED,)),
     "an invoice of another contract": (
         f"UPDATE billing_invoice SET contract_id = (SELECT contract_id FROM billing_invoice WHERE id = {SECOND}) "
         f"WHERE id = {THIRD}",
