@@ -122,6 +122,13 @@ class IndexImportRequestSerializer(ClosedSerializer):
         return {"source": serializers.ChoiceField(IndexSource.choices), **super().get_fields()}
 
 
+class LeftOutSerializer(serializers.Serializer[Any]):
+    """An entry of a file of public prices that is not taken."""
+
+    where = serializers.CharField(help_text="which entry, by its place or name in the file")
+    reason = serializers.CharField(help_text="what was found, and what is expected")
+
+
 class IndexImportSerializer(serializers.Serializer[Any]):
     """What a file of public prices holds, and what it changes since the import before."""
 
@@ -129,7 +136,7 @@ class IndexImportSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
     read = serializers.IntegerField(help_text="entries of the file")
     prices = serializers.IntegerField()
-    left_out = serializers.ListField(child=serializers.DictField(), help_text="where, and why; at most 1,000")
+    left_out = LeftOutSerializer(many=True, help_text="entries of the file that are not taken; at most 1,000")
     since = serializers.DateField(allow_null=True, help_text="of the import before; null for the first")
     rose = serializers.IntegerField()
     fell = serializers.IntegerField()

@@ -55,28 +55,37 @@ class EventSerializer(serializers.Serializer[Any]):
     )
 
 
-class StoredEventSerializer(serializers.Serializer[Any]):
-    """An event as it was received and attributed."""
+class EventContentSerializer(serializers.Serializer[Any]):
+    """What an event says of a request."""
 
-    id = serializers.CharField()
-    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
-    reporter = serializers.CharField(help_text="slug of who reported it")
-    tenant = serializers.CharField(help_text="slug")
+    tenant = serializers.CharField(allow_null=True, help_text="slug; null: nobody's yet")
     deployment = serializers.CharField(allow_null=True, help_text="slug; null: nobody's")
     model = serializers.CharField()
-    key = serializers.CharField(help_text="the tenant's own label of the caller")
-    occurred_at = serializers.DateTimeField()
-    received_at = serializers.DateTimeField()
+    key = serializers.CharField(help_text="the tenant's own label of the caller; empty: none")
+    occurred_at = serializers.DateTimeField(help_text="when the request ended")
+    received_at = serializers.DateTimeField(help_text="when it was first received")
     input = serializers.CharField(help_text="tokens")
     cached_input = serializers.CharField(help_text="tokens, a part of input")
     cache_write = serializers.CharField(help_text="tokens")
     output = serializers.CharField(help_text="tokens")
     reasoning = serializers.CharField(help_text="tokens, a part of output")
-    samples = serializers.IntegerField()
+    samples = serializers.IntegerField(help_text="parallel answers to the prompt")
     status = serializers.CharField(help_text="complete, aborted or failed")
-    marks = serializers.ListField(child=serializers.CharField())
+    marks = serializers.ListField(
+        child=serializers.CharField(), help_text=f"how it was served and paid for: some of {', '.join(GIVEN_MARKS)}"
+    )
     quantities = serializers.DictField(child=serializers.CharField(), help_text="other things than tokens")
-    conflicts = serializers.ListField(child=serializers.DictField(), help_text="other contents under the same id")
+
+
+class StoredEventSerializer(EventContentSerializer):
+    """An event as it was received and attributed."""
+
+    id = serializers.CharField(help_text="that its source gave it")
+    source = serializers.CharField(help_text="the gateway, by its own name")  # type: ignore[assignment]  # DRF takes declared fields off the class
+    reporter = serializers.CharField(help_text="slug of who reported it")
+    conflicts = EventContentSerializer(
+        many=True, help_text="other contents that came under the same id, the first ones; none of them counts"
+    )
 
 
 class RejectedSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import InterfaceError, InternalError, OperationalError
 from django.utils import timezone
@@ -19,7 +20,7 @@ from metering.api_parameters import WrongParameters
 from metering.api_shapes import EventSerializer, EventsTakenSerializer, StoredEventSerializer
 from metering.event_calls import StoredEvent, conflicts_of, find_event
 from metering.event_items import COUNT_FIELDS, EVENTS_BYTES_MAX, NAME_CHARS_MAX
-from metering.event_marks import FAILED_BIT, GIVEN_MARKS, QUANTITIES, marks_in, text_of
+from metering.event_marks import GIVEN_MARKS, QUANTITIES, marks_in, text_of
 from metering.events import EventsTooLarge, count_refused_call, ingest_events
 from metering.sent_bodies import BodyUnreadable, EncodingNotTaken, read_sent
 from tenants.authentication import organization_of
@@ -27,6 +28,8 @@ from tenants.models import Organization
 from tenants.problem_response import answer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
     from django.http import HttpResponse
     from rest_framework.request import Request
 
@@ -105,23 +108,20 @@ def _belongs(found: StoredEvent, organization: Organization) -> bool:
     return deployment is not None and deployment.provider_id == organization.id
 
 
-def _status(found: StoredEvent) -> str:
-    if found.numbers["aborted"]:
-        return "aborted"
-    return "failed" if found.numbers["marks"] & FAILED_BIT else "complete"
-
-
 def _deployment(found: StoredEvent) -> Deployment | None:
     return Deployment.objects.get(id=found.deployment_id) if found.deployment_id else None
 
 
 def _shown(found: StoredEvent, reporter: str, reader: Organization) -> dict[str, object]:
     deployment = _deployment(found)
+    marks = marks_in(text_of(found.numbers["marks"]))
+    others = conflicts_of(found, reader)
+    slugs = _slugs([str(found.tenant_id), *(str(each["tenant"]) for each in others)])
     return {
         "id": found.event_id,
         "source": found.source,
         "reporter": reporter,
-        "tenant": Organization.objects.values_list("slug", flat=True).get(id=found.tenant_id),
+        "tenant": slugs.get(str(found.tenant_id)),
         "deployment": deployment.slug if deployment else None,
         "model": found.model,
         "key": found.key,
@@ -129,8 +129,33 @@ def _shown(found: StoredEvent, reporter: str, reader: Organization) -> dict[str,
         "received_at": found.received_at,
         **{name: str(found.numbers[name]) for name in COUNT_FIELDS},
         "samples": found.numbers["samples"],
-        "status": _status(found),
-        "marks": sorted(marks_in(text_of(found.numbers["marks"])) & set(GIVEN_MARKS)),
+        "status": _status(marks, aborted=bool(found.numbers["aborted"])),
+        "marks": sorted(marks & set(GIVEN_MARKS)),
         "quantities": {name: str(found.numbers[name]) for name in QUANTITIES if found.numbers[name]},
-        "conflicts": conflicts_of(found, reader),
+        "conflicts": [_conflict(each, slugs) for each in others],
     }
+
+
+def _conflict(said: Mapping[str, Any], slugs: Mapping[str, str]) -> dict[str, object]:
+    """Return other contents in the words of an event; they are kept in their own."""
+    marks = marks_in(said.get("marks", ""))
+    return {
+        **{name: said[name] for name in ("model", "key", "received_at", "samples", *COUNT_FIELDS)},
+        "occurred_at": datetime.fromisoformat(said["occurred_at"]),
+        "tenant": slugs.get(said["tenant"]),
+        "deployment": said["deployment"] or None,
+        "status": _status(marks, aborted=said["aborted"]),
+        "marks": sorted(marks & set(GIVEN_MARKS)),
+        "quantities": {name: said[name] for name in QUANTITIES if name in said},
+    }
+
+
+def _status(marks: Collection[str], *, aborted: bool) -> str:
+    if aborted:
+        return "aborted"
+    return "failed" if "failed" in marks else "complete"
+
+
+def _slugs(ids: Iterable[str]) -> dict[str, str]:
+    found = Organization.objects.filter(id__in={each for each in ids if each}).values_list("id", "slug")
+    return {str(key): slug for key, slug in found}

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.agreements.difference_shapes import ContractDifferenceSerializer
 from billing.agreements.wording_shapes import WordingField
 from billing.models import Collection, PeriodKind
 from tenants.closed_shapes import ClosedSerializer
@@ -225,10 +226,8 @@ class AmendmentSerializer(serializers.Serializer[Any]):
     changes = ChangeSerializer(many=True)
     accepted_by = AcceptanceSerializer(many=True)
     actions = serializers.ListField(child=serializers.CharField(), help_text="edit, offer, accept, decline, withdraw")
-    difference = serializers.DictField(
-        allow_null=True,
-        help_text="in words and in money of the latest period; `deposit` is how much of it is deposits, `already_used` "
-        "what a new balance would pay for of the time before it; null once it is decided",
+    difference = ContractDifferenceSerializer(
+        allow_null=True, help_text="in words and in money of the latest period; null once it is decided"
     )
 
 

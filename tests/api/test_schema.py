@@ -188,6 +188,10 @@ def test_every_body_that_is_sent_says_what_each_of_its_fields_holds(document: di
     assert {"ProposedChange", "Wording", "TokenShareWording"} <= seen
 
 
+def test_no_answer_holds_what_nobody_describes(document: dict[str, Any]) -> None:
+    assert [place for name, shape in document["components"]["schemas"].items() for place in untold(shape, name)] == []
+
+
 def test_a_bank_statement_names_the_columns_that_are_read(document: dict[str, Any]) -> None:
     said = document["components"]["schemas"]["BankStatementRequest"]["properties"]["document"]["description"]
     assert all(name in said for name in (*REQUIRED, *OPTIONAL))

@@ -39,7 +39,7 @@ def deployment(cast: Cast) -> Deployment:
 
 def test_an_event_is_read_with_the_other_content_that_came_under_its_id(cast: Cast, deployment: Deployment) -> None:
     send(cast.tenant, event(key="team", cached_input=3, samples=2), event("e-2"))
-    send(cast.tenant, event(output=21))
+    send(cast.tenant, event(output=21, status="failed", marks=["free"], quantities={"images": 3}))
     shown = read(cast.tenant, **NAMED).json()
     (conflict,) = shown.pop("conflicts")
     assert shown == {
@@ -62,7 +62,17 @@ def test_an_event_is_read_with_the_other_content_that_came_under_its_id(cast: Ca
         "marks": [],
         "quantities": {},
     }
-    assert (conflict["output"], conflict["received_at"]) == ("21", "2026-03-10T12:01:00Z")
+    assert conflict == {
+        **{name: shown[name] for name in shown if name not in ("id", "source", "reporter")},
+        "deployment": None,
+        "key": "",
+        "cached_input": "0",
+        "output": "21",
+        "samples": 1,
+        "status": "failed",
+        "marks": ["free"],
+        "quantities": {"images": "3"},
+    }
 
 
 def test_an_event_belongs_to_its_reporter_its_tenant_and_the_provider_of_its_deployment(cast: Cast) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.agreements.difference_shapes import ContractDifferenceSerializer, TermDifferenceSerializer
 from billing.charging import ensure_periods
 from billing.models import Amendment, Contract
 from clusters.models import Slice
@@ -114,6 +115,8 @@ def test_an_amendment_shows_what_it_changes_in_words_and_in_last_month_s_money(c
     change = {"ref": shared.term.ref, "from_at": ahead, "wording": share_wording()}
     made = alice.post(f"{LIST}/{world.contract.id}/amendments", {"changes": [change], "note": "cheaper"}, 201)
     shown = made["difference"]
+    assert shown.keys() == ContractDifferenceSerializer().fields.keys()
+    assert {*shown["terms"][0]} == {*TermDifferenceSerializer().fields}
     assert shown["from_at"] == LAST_MONTH.isoformat().replace("+00:00", "Z")
     assert (shown["before"], shown["after"], shown["currency"]) == ("113.13", "113.02", "USD")
     [term] = shown["terms"]
