@@ -51,6 +51,8 @@ WHOLE = {
     "leases_retrieve": "one lease",
     "nodes_keys": "one node",
     "organizations_read": "one organization",
+    "webhook_deliveries_retrieve": "one delivery",
+    "webhook_endpoints_retrieve": "one endpoint",
     "price_drafts_retrieve": "one draft",
     "price_versions_retrieve": "one version",
     "price_versions_simulate": "one simulation",
