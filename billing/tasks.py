@@ -30,6 +30,7 @@ from billing import (
     unpriced,
 )
 from billing.adjusting import last_bills
+from billing.adjusting.late_usage import CLOCKS_WITHIN
 from billing.agreements import drafting
 from billing.banking import deciding
 from billing.collecting import cards, letters, notices
@@ -177,6 +178,12 @@ def make_documents(**_: object) -> None:
 def bill_late_usage(**_: object) -> None:
     """Put usage that came after its period closed on the draft of the open one, or on a last bill."""
     last_bills.bill_all_late(now=datetime.now(UTC))
+
+
+@shared_task(name="billing.tasks.look_for_late_usage")
+def look_for_late_usage(**_: object) -> None:
+    """Do the same for what a server stored whose clock is behind that of the one that closed the period."""
+    last_bills.bill_all_late(now=datetime.now(UTC), stored_within=CLOCKS_WITHIN)
 
 
 @shared_task(name="billing.tasks.make_payouts")

@@ -42,6 +42,7 @@ SWEEPS = {
     "billing.tasks.charge_usage": 10.0,
     "billing.tasks.close_periods": 15.0,
     "billing.tasks.bill_late_usage": 900.0,
+    "billing.tasks.look_for_late_usage": 86_400.0,
     "billing.collective.tasks.gather_invoices": 30.0,
     "billing.tasks.make_statements": 300.0,
     "billing.tasks.make_payouts": 300.0,

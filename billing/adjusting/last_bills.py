@@ -1,12 +1,12 @@
 """The last bill of a contract that is over, where usage came late and no next period takes it."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 
-from billing.adjusting.late_usage import late_contracts
+from billing.adjusting.late_usage import STORED_WITHIN, closed_before, late_contracts
 from billing.adjusting.restatements import restate_into
 from billing.models import Adjustment, BillingPeriod, Contract, PeriodState
 from billing.periods import PeriodKind, PeriodSpec, period_containing
@@ -16,25 +16,25 @@ logger = logging.getLogger(__name__)
 CONTRACTS_PER_QUERY = 200
 
 
-def contracts_with_late_usage() -> list[UUID]:
+def contracts_with_late_usage(stored_within: timedelta = STORED_WITHIN) -> list[UUID]:
     """Return the contracts with closed periods of which more is stored than is on any bill, in pages of queries."""
     closed = BillingPeriod.objects.filter(state=PeriodState.CLOSED)
     ids = sorted(set(closed.values_list("contract_id", flat=True)))
     pages = [ids[first : first + CONTRACTS_PER_QUERY] for first in range(0, len(ids), CONTRACTS_PER_QUERY)]
-    return [contract_id for page in pages for contract_id in late_contracts(page)]
+    return [contract_id for page in pages for contract_id in late_contracts(page, stored_within)]
 
 
-def bill_all_late(*, now: datetime) -> None:
+def bill_all_late(*, now: datetime, stored_within: timedelta = STORED_WITHIN) -> None:
     """Do `bill_late` for every contract with late usage; one that fails holds up no other."""
-    for contract_id in contracts_with_late_usage():
+    for contract_id in contracts_with_late_usage(stored_within):
         try:
-            bill_late(contract_id=contract_id, now=now, wait=False)
+            bill_late(contract_id=contract_id, now=now, wait=False, stored_within=stored_within)
         except Exception:
             logger.exception("late usage of contract %s", contract_id)
 
 
 @transaction.atomic
-def bill_late(*, contract_id: UUID, now: datetime, wait: bool = True) -> bool:
+def bill_late(*, contract_id: UUID, now: datetime, wait: bool = True, stored_within: timedelta = STORED_WITHIN) -> bool:
     """Book what came late for a contract into its open period, so that its draft shows it; whether there was one.
 
     A contract that is over has no open period: it gets a last one, from its end to the end of the period that now lies
@@ -47,18 +47,18 @@ def bill_late(*, contract_id: UUID, now: datetime, wait: bool = True) -> bool:
     into = BillingPeriod.objects.filter(contract=contract, state=PeriodState.OPEN).order_by("from_at").first()
     if into is not None:
         into.contract = contract
-        restate_into(into=into, now=now)
+        restate_into(into=into, now=now, before=closed_before(into, stored_within))
         return True
-    return _last_period(contract, now)
+    return _last_period(contract, now, stored_within)
 
 
-def _last_period(contract: Contract, now: datetime) -> bool:
+def _last_period(contract: Contract, now: datetime, stored_within: timedelta) -> bool:
     point = transaction.savepoint()
     into = open_last_period(contract, now)
     if into is None:
         transaction.savepoint_commit(point)
         return False
-    restate_into(into=into, now=now)
+    restate_into(into=into, now=now, before=closed_before(into, stored_within))
     if Adjustment.objects.filter(into=into).exists():
         transaction.savepoint_commit(point)
         return True

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from billing.adjusting.last_bills import bill_all_late
-from billing.adjusting.late_usage import STORED_WITHIN, closed_before, late_contracts
+from billing.adjusting.last_bills import bill_all_late, contracts_with_late_usage
+from billing.adjusting.late_usage import CLOCKS_WITHIN, STORED_WITHIN, closed_before, late_contracts
 from billing.adjusting.restatements import restate_into
-from billing.models import Adjustment, BillingPeriod
+from billing.models import Adjustment, BillingPeriod, Contract
 from tests.billing.adjusting.late import MAY, Late, late_world
 from tests.billing.world import APRIL, MODEL
 from tests.kept import kept
@@ -47,6 +47,23 @@ def test_usage_that_was_stored_around_the_close_is_looked_at_once(late: Late) ->
     assert seen(late) == [(True, False)]
     assert restate_into(into=late.world.period(APRIL), now=LATER) == ()
     assert seen(late) == [(False, False)]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_usage_that_a_clock_behind_stored_after_the_close_is_found_once_a_day(over: bool, late: Late) -> None:
+    """It was stored before the close by more than any transaction takes, so nothing told it from what was billed."""
+    if over:
+        Contract.objects.update(to_at=APRIL)
+        BillingPeriod.objects.filter(from_at=APRIL).delete()
+    late.use(MILLION, stored_at=CLOSED_AT - timedelta(minutes=30))
+    bill_all_late(now=LATER)
+    assert not Adjustment.objects.exists()
+    bill_all_late(now=LATER, stored_within=CLOCKS_WITHIN)
+    adjusted = Adjustment.objects.get()
+    assert (adjusted.period, adjusted.amount, adjusted.into.from_at) == (late.world.period(), 1, APRIL)
+    assert contracts_with_late_usage(CLOCKS_WITHIN) == []
+    bill_all_late(now=LATER, stored_within=CLOCKS_WITHIN)
+    assert Adjustment.objects.get() == adjusted
 
 
 def test_usage_of_another_period_or_deployment_is_not_late_here(late: Late) -> None:
