@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_usage_that_a_clock_behind_stored_after_the_close_is_found_once_a_day(ov
     assert not Adjustment.objects.exists()
     bill_all_late(now=LATER, stored_within=CLOCKS_WITHIN)
     adjusted = Adjustment.objects.get()
-    assert (adjusted.period, adjusted.amount, adjusted.into.from_at) == (late.world.period(), 1, APRIL)
+    assert (adjusted.period, adjusted.amount, adjusted.into.from_at) == (late.world.period(), Decimal(1), APRIL)
     assert contracts_with_late_usage(CLOCKS_WITHIN) == []
     bill_all_late(now=LATER, stored_within=CLOCKS_WITHIN)
     assert Adjustment.objects.get() == adjusted
