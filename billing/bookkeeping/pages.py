@@ -39,7 +39,8 @@ from billing.bookkeeping.reading import (
 from billing.bookkeeping.words import account_words
 from billing.csv_files import csv_answer
 from billing.pages.paper_words import memo_said
-from billing.pages.periods import Period, UnreadablePeriod, offered_months, read_period, with_query
+from billing.pages.periods import Period, UnreadablePeriod, read_period, with_query
+from metering.pages.months import offered_months
 from portal.figures import day as day_words
 from portal.figures import moment, money, number
 from portal.locales import active_locale
@@ -91,7 +92,7 @@ def _trial_page(request: HttpRequest, book: Book, side: str) -> HttpResponseBase
                 "csv": with_query(reverse(f"{side}-journal-csv"), {"month": f"{month:%Y-%m}"}),
                 "beancount": with_query(reverse(f"{side}-journal-beancount"), {"month": f"{month:%Y-%m}"}),
             }
-            for month in offered_months(datetime.now(UTC), ZONE)
+            for month in offered_months(datetime.now(UTC).date(), last)
         ],
         "empty": Empty(
             _("Nothing is booked"),

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
 from billing.pages import margin_words as words
-from billing.pages.periods import UnreadablePeriod, offered_months, read_period, with_query
+from billing.pages.periods import UnreadablePeriod, read_period, with_query
 from billing.queries.inversions import SETTLED_AFTER, inversions_of
 from billing.queries.margin import Grouping, Margin, MarginLine, daily, margin
 from clusters.models import Cluster
+from metering.pages.months import offered_months
 from portal.figures import day, money, span
 from portal.locales import active_locale
 from portal.parts import Choice, Empty
@@ -245,7 +246,7 @@ def months_of(asked: Asked) -> list[tuple[str, str, bool]]:
     chosen = asked.period.first if asked.period.is_month else None
     offered = [
         (f"{first:%Y-%m}", day(first, "yMMMM", asked.locale), first == chosen)
-        for first in offered_months(asked.now, "UTC")
+        for first in offered_months(asked.now.date(), chosen)
     ]
     if not any(current for *_both, current in offered):
         offered.insert(0, ("", span(asked.period.first, asked.period.last, asked.locale), True))

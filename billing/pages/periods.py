@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 DAYS_MAX = 1830
-MONTHS_OFFERED = 12
 DAY = timedelta(days=1)
 
 
@@ -110,15 +109,6 @@ def read_period(query: Mapping[str, str], zone: str, now: datetime) -> Period:
         raise UnreadablePeriod(f"{first} to {last}")
     whole_month = first.day == 1 and last == next_month(first) - DAY
     return Period(first, last, zone, now, is_month=whole_month)
-
-
-def offered_months(now: datetime, zone: str) -> list[date]:
-    """Return the first days of the running month and the ones before it."""
-    month = now.astimezone(ZoneInfo(zone)).date().replace(day=1)
-    months = [month]
-    while len(months) < MONTHS_OFFERED:
-        months.append(previous_month(months[-1]))
-    return months
 
 
 def day_start(day: date, zone: str) -> datetime:

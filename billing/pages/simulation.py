@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from billing.economics.repricing import STRESS_PERCENTS, at_percent
 from billing.models import PriceBook, PriceVersion
 from billing.pages import margin_words as words
-from billing.pages.periods import UnreadablePeriod, offered_months, read_period
+from billing.pages.periods import UnreadablePeriod, read_period
 from billing.pages.prices import sets_prices
 from billing.queries.margin import Grouping, margin
 from billing.queries.simulation import (
@@ -27,6 +27,7 @@ from billing.queries.simulation import (
     simulate,
     version_changes,
 )
+from metering.pages.months import offered_months
 from portal.figures import DASH, change, day, moment, money, money_change, number, share
 from portal.locales import active_locale
 from portal.parts import Empty, Kpi, Notice
@@ -268,7 +269,7 @@ def _shows_nothing(earned: Decimal, currency: str, locale: str) -> bool:
 def _months(asked: Asked) -> list[tuple[str, str, bool]]:
     return [
         (f"{first:%Y-%m}", day(first, "yMMMM", asked.locale), first == asked.period.first)
-        for first in offered_months(asked.now, "UTC")
+        for first in offered_months(asked.now.date(), asked.period.first)
     ]
 
 

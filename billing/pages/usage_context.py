@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing.pages.forecast_tile import Foretold
-from billing.pages.periods import Period, UnreadablePeriod, month_of, offered_months, with_query
+from billing.pages.periods import Period, UnreadablePeriod, month_of, with_query
 from billing.pages.usage_charts import (
     Bucket,
     Grouping,
@@ -23,6 +23,7 @@ from billing.pages.usage_charts import (
 )
 from billing.queries.usage_sheet import UsageSheet
 from metering.completeness import freshness
+from metering.pages.months import offered_months
 from portal.charts import Limit, Number, column_table, line_chart, stacked_columns
 from portal.figures import axis, day, money, number, span
 from portal.parts import Choice, Empty
@@ -76,20 +77,18 @@ def metered_day(organization: Organization, period: Period) -> date | None:
 
 def month_choices(period: Period, now: datetime, locale: str) -> list[tuple[str, str, bool]]:
     """Return (value, words, whether chosen) of each month offered, and of the period if it is no such month."""
-    months = offered_months(now, period.zone)
+    today = now.astimezone(ZoneInfo(period.zone)).date()
+    months = offered_months(today, period.first if period.is_month else None)
     choices = [
         (
             f"{month:%Y-%m}",
-            _("This month") if index == 0 else day(month, "yMMMM", locale),
+            _("This month") if month == today.replace(day=1) else day(month, "yMMMM", locale),
             period.is_month and month_of(month) == month_of(period.first),
         )
-        for index, month in enumerate(months)
+        for month in months
     ]
-    if not any(chosen for _value, _words, chosen in choices):
-        if period.is_month:
-            choices.append((f"{period.first:%Y-%m}", day(period.first, "yMMMM", locale), True))
-        else:
-            choices.insert(0, ("", span(period.first, period.last, locale), True))
+    if not period.is_month:
+        choices.insert(0, ("", span(period.first, period.last, locale), True))
     return choices
 
 

@@ -53,12 +53,30 @@ def read_month(given: str, default: str) -> Month:
     return month_at(first)
 
 
-def month_choices(chosen: Month, now: datetime, locale: str) -> list[MonthChoice]:
-    """Return the months to choose from: the running one, those before it, the chosen one, and all together."""
-    months = [now.date().replace(day=1)]
-    while len(months) < MONTHS_OFFERED:
+def offered_months(today: date, chosen: date | None = None) -> list[date]:
+    """Return the first days of the months to choose from, the latest first: the running one and a year before it.
+
+    Who chose the oldest of these, or an older one, is offered that one and a year before it too, and so comes by
+    choosing to any month, however long ago.
+    """
+    months = _back_from(today)
+    if chosen is not None and chosen.replace(day=1) <= months[-1]:
+        months += _back_from(chosen)
+    elif chosen is not None:
+        months.append(chosen.replace(day=1))
+    return sorted(set(months), reverse=True)
+
+
+def _back_from(of: date) -> list[date]:
+    """The month of a day and those before it, as many as are offered at once, none before the earliest."""
+    months = [of.replace(day=1)]
+    while len(months) < MONTHS_OFFERED and months[-1] > EARLIEST.date():
         months.append((months[-1] - timedelta(days=1)).replace(day=1))
-    if chosen.first is not None and chosen.first not in months:
-        months.append(chosen.first)
+    return months
+
+
+def month_choices(chosen: Month, now: datetime, locale: str) -> list[MonthChoice]:
+    """Return the months to choose from, those around the chosen one too, and before them all together."""
+    months = offered_months(now.date(), chosen.first)
     every = (ALL, _("All months"), chosen.first is None)
     return [every, *((f"{one:%Y-%m}", day(one, "yMMMM", locale), one == chosen.first) for one in months)]

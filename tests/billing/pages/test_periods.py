@@ -8,7 +8,6 @@ from billing.pages.periods import (
     DAYS_MAX,
     UnreadablePeriod,
     day_start,
-    offered_months,
     previous_month,
     read_period,
     with_query,
@@ -97,10 +96,7 @@ def test_a_finished_month_is_compared_with_the_whole_month_before() -> None:
     assert (compared.from_at, compared.to_at) == (datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
 
 
-def test_twelve_months_are_offered_the_running_one_first() -> None:
-    months = offered_months(NOW, "UTC")
-    assert months[0] == date(2026, 11, 1)
-    assert months[-1] == date(2025, 12, 1)
+def test_the_month_before_january_is_december() -> None:
     assert previous_month(date(2026, 1, 31)) == date(2025, 12, 1)
 
 

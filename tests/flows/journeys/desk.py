@@ -134,6 +134,16 @@ class Filling:
         box.select_option(box.locator("option").filter(has_text=words).first.get_attribute("value"))
         return self
 
+    def month(self, words: str) -> Filling:
+        """Choose a month as a person does: where it is too long ago to be offered, by the oldest that is."""
+        box = self.form.get_by_label("Month", exact=True).first
+        box.wait_for()
+        while not box.locator("option").filter(has_text=words).count():
+            oldest = box.locator("option").last.get_attribute("value")
+            with box.page.expect_navigation():
+                box.select_option(oldest)
+        return self.choice("Month", words)
+
     def tick(self, label: str) -> Filling:
         self.form.get_by_label(label).first.check()
         return self

@@ -176,7 +176,7 @@ def test_try_other_prices(desk: Desk, place: Place) -> None:
     """Try other prices on real use."""
     desk.sit_down(place.cast.petra.email)
     desk.go("Margin")
-    desk.form().choice("Month", "March 2026")
+    desk.form().month("March 2026")
     desk.form("Repricing simulator").choice("Change the price of", "all prices of the book")
     desk.press("Simulate in full")
     desk.form("What to change").text("By percent", "10")
@@ -213,7 +213,7 @@ def test_see_energy_and_carbon(desk: Desk, place: Place) -> None:
     sum_day(provider_id=place.cast.provider.id, day=AT.date(), now=AT + timedelta(days=2))
     desk.sit_down(place.cast.petra.email)
     desk.go("Energy")
-    desk.form().choice("Month", "March 2026")
+    desk.form().month("March 2026")
     desk.sees("3.0 kWh", "kg CO2e")
     desk.follow("By day")
     with desk.saving() as lines:

@@ -239,7 +239,7 @@ def test_read_what_both_witnesses_counted(desk: Desk, place: Place) -> None:
     desk.follow("Gaps")
     desk.sees("Watched", place.filled.node.name)
     desk.follow("Findings")
-    desk.form().choice("Month", "March 2026")
+    desk.form().month("March 2026")
     desk.sees(place.filled.deployment.slug)
     desk.follow("Substitutions")
     desk.sees(REASON, "1,000", "900", "−100")

@@ -9,7 +9,17 @@ from django.http import Http404
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.pages.months import ALL, EARLIEST, LATEST, MONTHS_OFFERED, month_at, month_choices, read_month
+from metering.pages.months import (
+    ALL,
+    EARLIEST,
+    LATEST,
+    MONTHS_OFFERED,
+    month_at,
+    month_choices,
+    offered_months,
+    read_month,
+)
+from metering.partitions import months_after
 
 NOW = datetime(2026, 3, 31, 23, 59, tzinfo=UTC)
 
@@ -51,8 +61,30 @@ def test_a_year_and_a_month_are_offered_with_the_chosen_one() -> None:
     assert [value for value, _, chosen in choices if chosen] == ["2026-03"]
 
 
-def test_an_older_month_is_offered_while_it_is_shown() -> None:
+def test_an_older_month_is_offered_with_the_year_before_it_while_it_is_shown() -> None:
     choices = month_choices(read_month("2019-07", ALL), NOW, "en")
-    assert len(choices) == 2 + MONTHS_OFFERED
-    assert choices[-1] == ("2019-07", "July 2019", True)
+    assert len(choices) == 1 + 2 * MONTHS_OFFERED
+    assert choices[1 + MONTHS_OFFERED] == ("2019-07", "July 2019", True)
+    assert choices[-1] == ("2018-07", "July 2018", False)
     assert [chosen for _, _, chosen in month_choices(read_month(ALL, ""), NOW, "en")].count(True) == 1
+
+
+@given(months=st.integers(0, 12 * 26))
+def test_any_month_is_reached_by_choosing_the_oldest_offered(months: int) -> None:
+    """From the running month back to the earliest that an address may name."""
+    wanted = months_after(NOW, -months).date().replace(day=1)
+    offered = offered_months(NOW.date())
+    assert offered[0] == NOW.date().replace(day=1)
+    steps = 0
+    while wanted not in offered:
+        offered, steps = offered_months(NOW.date(), offered[-1]), steps + 1
+    assert offered == sorted(set(offered), reverse=True)
+    assert steps == max(0, (months - 1) // (MONTHS_OFFERED - 1)), "a year is gone back with each choice"
+
+
+def test_a_month_ahead_is_offered_while_it_is_shown() -> None:
+    assert offered_months(NOW.date(), date(2031, 2, 9))[:2] == [date(2031, 2, 1), NOW.date().replace(day=1)]
+
+
+def test_nothing_before_the_earliest_is_offered() -> None:
+    assert offered_months(NOW.date(), EARLIEST.date())[-1] == EARLIEST.date()
