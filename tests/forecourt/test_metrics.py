@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from forecourt.metrics import as_text
 from metering.hours import unix_ms_of
 from metering.metered_figures import Figure, figures
 from metering.partition_plans import PLANS
-from metering.partition_tables import parts_of
+from metering.partition_tables import make_parts, parts_of
 from metering.partitions import months_after
 from metering.retention_models import PartitionArchive, RetentionHold
 from tenants.limits.roles import WEB_ROLE
@@ -39,6 +40,8 @@ def value(name: str, **labels: str) -> float:
 
 def test_what_came_in_and_what_waits_is_told(cast: Cast) -> None:
     agent, now = make_agent(cast.provider), timezone.now()
+    for plan, at in product(PLANS, (now - timedelta(minutes=9), now)):
+        make_parts(plan=plan, now=at)  # the events below may be of the month before
     agent.ship(column(meter(), [1, 2, 3], [unix_ms_of(now - timedelta(seconds=one)) for one in (30, 20, 10)]), now=now)
     assert value("forecourt_ingest_outcomes", kind="reading", outcome="accepted", hour="this") == 3
     assert value("forecourt_rollup_batches_waiting") == 1

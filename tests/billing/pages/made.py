@@ -91,7 +91,10 @@ def make_running(cast: Cast, now: datetime) -> World:
 
 
 def use_day(shared: Shared, place: int, day: datetime, until: datetime) -> None:
-    """Two busy hours of a day, less on weekends; the engine is read in the running month, a little apart for one."""
+    """Two busy hours of a day, less on weekends; the engine is read in the running month, a little apart for one.
+
+    It is read in the last two days too, so that it was read on the first morning of a month.
+    """
     size = (11 - 2 * place) * (4 if day.weekday() >= 5 else 7 + (day.day * (place + 3)) % 5) * 1_000_000
     for at in (day + timedelta(hours=9), day + timedelta(hours=20)):
         if at >= until:
@@ -99,6 +102,6 @@ def use_day(shared: Shared, place: int, day: datetime, until: datetime) -> None:
         part = size * (at.hour + 1)
         counts = {"input": part, "cached_input": part * 2 // 5, "output": part // 6}
         shared.use(counts, at=at, model=BUSY[place])
-        if (at.year, at.month) == (until.year, until.month):
+        if (at.year, at.month) == (until.year, until.month) or until - at < 2 * DAY:
             engine = {**counts, "output": counts["output"] + (part // 4000 if place == 1 else 0)}
             shared.use(engine, at=at, model=BUSY[place], witness=Witness.ENGINE)
