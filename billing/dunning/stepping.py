@@ -18,6 +18,7 @@ from billing.dunning.policies import WrongDunning, schedule_of
 from billing.dunning.schedule import Action, Planned, days_of_notice, next_step, planned_at
 from billing.models import (
     Collection,
+    Contract,
     Debit,
     DebitCause,
     DunningCase,
@@ -100,11 +101,13 @@ def due_cases(*, now: datetime, limit: int) -> list[UUID]:
 def take_step(*, invoice_id: UUID, now: datetime) -> DunningStep | None:
     """Take the next step of an overdue invoice if its day has come; None where there is none now.
 
-    1. The invoice's row is locked: a payment at the same time is weighed before or after, and never missed.
+    1. The contract's row is locked, for a late fee needs it, and then the invoice's, as a close and a reissue do: a
+       payment at the same time is weighed before or after, and never missed.
     2. Paid, void, written off or not due again, the case is closed. Disputed or held, nothing is done.
     3. Steps come in their order, one at a time, each once. A suspension waits until a letter of its notice has been
        out for as long as the schedule says, however late the notice was.
     """
+    Contract.objects.select_for_update(no_key=True, of=("self",)).get(invoices=invoice_id)
     invoice = Invoice.objects.select_for_update(of=("self",)).select_related("contract").get(pk=invoice_id)
     case = DunningCase.objects.select_for_update().get(pk=invoice_id)
     if invoice.state != InvoiceState.ISSUED or dues_of(invoice).left <= 0:
@@ -136,9 +139,10 @@ def lift_paid(*, now: datetime) -> int:
     """Lift every suspension whose invoice is not owed any more; return how many."""
     standing = Suspension.objects.filter(end__isnull=True).exclude(step__invoice__state=InvoiceState.ISSUED)
     found = list(standing.select_for_update(of=("self",), skip_locked=True).select_related("step__invoice__contract"))
-    for suspension in found:
+    return sum(
         _end(suspension, reason=f"invoice {suspension.step.invoice.number} is settled", by=SWEEP, now=now)
-    return len(found)
+        for suspension in found
+    )
 
 
 @transaction.atomic
@@ -155,9 +159,8 @@ def take_back(*, provider: Organization, step_id: UUID, reason: str, by: str, no
         raise StepTakenBack(sentence("The step was taken back before."))
     _require_reason(reason)
     taken_back = DunningTakenBack.objects.create(step=step, reason=reason.strip(), by=by, at=now)
-    suspension = (
-        Suspension.objects.select_related("step__invoice__contract").filter(step=step, end__isnull=True).first()
-    )
+    suspensions = Suspension.objects.select_for_update(of=("self",)).select_related("step__invoice__contract")
+    suspension = suspensions.filter(step=step).first()
     # A fee that was taken back by itself keeps nobody from taking its step back.
     debit = Debit.objects.filter(step=step, taken_back__isnull=True).first()
     if debit is not None:
@@ -274,11 +277,15 @@ def _write_mails(step: DunningStep, invoice: Invoice, now: datetime) -> None:
     )
 
 
-def _end(suspension: Suspension, *, reason: str, by: str, now: datetime) -> None:
+def _end(suspension: Suspension, *, reason: str, by: str, now: datetime) -> bool:
+    """Lift a suspension whose row is locked; False where somebody did so before the lock was had."""
+    if SuspensionEnd.objects.filter(suspension=suspension).exists():
+        return False
     SuspensionEnd.objects.create(suspension=suspension, reason=reason[:REASON_CHARACTERS_MAX], by=by, at=now)
     step = suspension.step
     _tell(step.invoice, "dunning.lifted", step, now)
     _note(step.invoice, "dunning.lifted", by, now, {"reason": reason})
+    return True
 
 
 def _tell(invoice: Invoice, kind: str, step: DunningStep, now: datetime) -> None:
