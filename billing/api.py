@@ -133,7 +133,9 @@ class InvoiceLinesView(APIView):
             for group in found.groups
             for line in group.lines
         ]
-        return _json(request, {"invoice": str(row.id), "number": row.number, "currency": row.currency, "lines": lines})
+        return _json(
+            request, {"invoice_id": str(row.id), "number": row.number, "currency": row.currency, "lines": lines}
+        )
 
 
 class InvoiceEvidenceView(APIView):
@@ -161,8 +163,10 @@ _INVOICE_HEAD = (
     "number",
     "issuer_id",
     "issuer",
+    "issuer_name",
     "tenant_id",
     "tenant",
+    "tenant_name",
     "contract",
     "kind",
     "state",
@@ -189,9 +193,11 @@ def _invoice(found: ChangedInvoice, now: datetime) -> dict[str, object]:
         "id": str(row.id),
         "number": row.number,
         "issuer_id": str(row.issuer_id),
-        "issuer": row.issuer,
+        "issuer": row.issuer_slug,
+        "issuer_name": row.issuer,
         "tenant_id": str(row.tenant_id),
-        "tenant": row.tenant,
+        "tenant": row.tenant_slug,
+        "tenant_name": row.tenant,
         "contract": row.contract,
         "kind": row.kind,
         "state": row.state,

@@ -26,9 +26,11 @@ class InvoiceSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     number = serializers.CharField(help_text="gapless per issuer")
     issuer_id = serializers.UUIDField()
-    issuer = serializers.CharField(help_text="the provider's name")
+    issuer = serializers.CharField()
+    issuer_name = serializers.CharField()
     tenant_id = serializers.UUIDField()
-    tenant = serializers.CharField(help_text="the name of who owes it")
+    tenant = serializers.CharField()
+    tenant_name = serializers.CharField()
     contract = serializers.CharField(help_text="number")
     kind = serializers.CharField(help_text="lease, token_share or mixed")
     state = serializers.CharField(help_text="issued, paid, uncollectible or void")
@@ -156,7 +158,7 @@ class LineSerializer(serializers.Serializer[Any]):
 class LinesSerializer(serializers.Serializer[Any]):
     """All lines of an invoice."""
 
-    invoice = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
     number = serializers.CharField()
     currency = serializers.CharField()
     lines = LineSerializer(many=True)

@@ -65,7 +65,9 @@ class InvoiceDraftSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(help_text="of its billing period")
     contract = serializers.CharField()
     issuer = serializers.CharField()
+    issuer_name = serializers.CharField()
     tenant = serializers.CharField()
+    tenant_name = serializers.CharField()
     currency = serializers.CharField()
     time_zone = serializers.CharField()
     period_from = serializers.DateTimeField()
@@ -142,14 +144,14 @@ class ApprovedSerializer(serializers.Serializer[Any]):
     """What an approval led to: an invoice, or the draft that something came to in the meantime."""
 
     state = serializers.CharField(help_text="closed, awaiting_approval or waiting")
-    invoice = serializers.UUIDField(allow_null=True)
+    invoice_id = serializers.UUIDField(allow_null=True)
 
 
 class DraftClosedSerializer(serializers.Serializer[Any]):
     """What became of closing a period now."""
 
     state = serializers.ChoiceField([str(each) for each in CloseState])
-    invoice = serializers.UUIDField(allow_null=True, help_text="null where nothing was used or held, or it waits")
+    invoice_id = serializers.UUIDField(allow_null=True, help_text="null where nothing was used or held, or it waits")
     waiting_for = serializers.ListField(
         child=serializers.CharField(), help_text="kinds of what is missing: node, gateway, events, unpriced and others"
     )
@@ -236,7 +238,7 @@ class DraftApproveView(APIView):
         approve_draft(period_id=period_id, amount=given["amount"], tax=given["tax"], actor=caller_of(request), now=now)
         closed = close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
         invoice = str(closed.invoice.pk) if closed.invoice else None
-        return Response({"state": str(closed.state), "invoice": invoice})
+        return Response({"state": str(closed.state), "invoice_id": invoice})
 
 
 class DraftCloseView(APIView):
@@ -255,15 +257,11 @@ class DraftCloseView(APIView):
         """Close a period that is over now and not only as the sweep comes by. For the provider."""
         organization = organization_of(request)
         get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
-        closed = close_now(
-            period_id=period_id,
-            actor=caller_of(request),
-            now=_now(),
-            stripe_ready=bool(settings.STRIPE_SECRET_KEY),
-        )
+        ready = bool(settings.STRIPE_SECRET_KEY)
+        closed = close_now(period_id=period_id, actor=caller_of(request), now=_now(), stripe_ready=ready)
         invoice = str(closed.invoice.pk) if closed.invoice else None
         waits = [str(each.get("kind", "")) for each in closed.waiting_for]
-        return Response({"state": str(closed.state), "invoice": invoice, "waiting_for": waits})
+        return Response({"state": str(closed.state), "invoice_id": invoice, "waiting_for": waits})
 
 
 class IssuingRuleView(APIView):
@@ -326,8 +324,10 @@ def _entry(entry: DraftEntry) -> dict[str, object]:
     return {
         "id": str(entry.period_id),
         "contract": entry.contract,
-        "issuer": entry.issuer,
-        "tenant": entry.tenant,
+        "issuer": entry.issuer_slug,
+        "issuer_name": entry.issuer,
+        "tenant": entry.tenant_slug,
+        "tenant_name": entry.tenant,
         "currency": entry.currency,
         "time_zone": entry.time_zone,
         "period_from": instant_text(entry.from_at),

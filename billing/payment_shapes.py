@@ -15,8 +15,8 @@ class PaymentSerializer(serializers.Serializer[Any]):
     """A payment of an invoice; `taken_back` is the part of it that was, by a chargeback say."""
 
     id = serializers.UUIDField()
-    invoice = serializers.UUIDField()
-    invoice_number = serializers.CharField()
+    invoice_id = serializers.UUIDField()
+    invoice = serializers.CharField()
     tenant = serializers.CharField(help_text="slug")
     issuer = serializers.CharField(help_text="slug")
     method = serializers.CharField(help_text="stripe or bank_transfer")
@@ -115,7 +115,7 @@ class DifferenceOfStripeSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=DifferenceKind.choices)
     stripe_id = serializers.CharField()
-    invoice_number = serializers.CharField(allow_null=True)
+    invoice = serializers.CharField(allow_null=True)
     ours = serializers.CharField(help_text="`our_side` in English words")
     theirs = serializers.CharField(help_text="`their_side` in English words")
     our_side = DifferenceSideSerializer(allow_null=True, help_text="null: nothing, or seen before sides were kept")

@@ -302,8 +302,8 @@ def _payment(row: Payment) -> dict[str, object]:
     reversals = list(row.reversals.all())
     return {
         "id": str(row.pk),
-        "invoice": str(row.invoice_id),
-        "invoice_number": row.invoice.number,
+        "invoice_id": str(row.invoice_id),
+        "invoice": row.invoice.number,
         "tenant": row.invoice.tenant.slug,
         "issuer": row.invoice.issuer.slug,
         "method": row.method,
@@ -339,7 +339,7 @@ def _difference(row: Difference) -> dict[str, object]:
         "id": str(row.pk),
         "kind": row.kind,
         "stripe_id": row.stripe_id,
-        "invoice_number": row.invoice.number if row.invoice else None,
+        "invoice": row.invoice.number if row.invoice else None,
         "ours": row.ours,
         "theirs": row.theirs,
         "our_side": row.our_side or None,

@@ -57,7 +57,7 @@ class PayoutReversalSerializer(serializers.Serializer[Any]):
     """Money of a payout that came back, as it was recorded."""
 
     id = serializers.UUIDField()
-    payout = serializers.UUIDField()
+    payout_id = serializers.UUIDField()
     amount = serializers.CharField()
     reference = serializers.CharField()
     reason = serializers.CharField()
@@ -146,7 +146,7 @@ def _terms(terms: PayoutTerms) -> dict[str, Any]:
 def _reversal(row: PayoutReversal) -> dict[str, Any]:
     return {
         "id": str(row.pk),
-        "payout": str(row.payout_id),
+        "payout_id": str(row.payout_id),
         "amount": money(row.amount, row.payout.currency),
         "reference": row.reference,
         "reason": row.reason,

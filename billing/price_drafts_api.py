@@ -35,7 +35,7 @@ class PriceDraftSerializer(serializers.Serializer[Any]):
     """A draft of a price list; `revision` is named by whoever changes it, so that nobody's work is lost."""
 
     id = serializers.UUIDField()
-    price_book = serializers.UUIDField()
+    price_book_id = serializers.UUIDField()
     currency = serializers.CharField()
     revision = serializers.IntegerField()
     effective_at = serializers.DateTimeField()
@@ -53,7 +53,7 @@ class PriceDraftsSerializer(PagedSerializer):
 class NewPriceDraftSerializer(ClosedSerializer):
     """A draft to begin: with the prices that are in force at its instant by now."""
 
-    price_book = serializers.UUIDField()
+    price_book_id = serializers.UUIDField(source="price_book")
     effective_at = serializers.DateTimeField()
 
 
@@ -74,7 +74,7 @@ class DraftRevisionSerializer(ClosedSerializer):
 class PublishedDraftSerializer(serializers.Serializer[Any]):
     """The version that a draft became."""
 
-    price_version = serializers.UUIDField()
+    price_version_id = serializers.UUIDField()
     number = serializers.IntegerField()
     effective_at = serializers.DateTimeField()
 
@@ -175,7 +175,7 @@ class PriceDraftPublishView(APIView):
         revision = valid(DraftRevisionSerializer, request.data)["revision"]
         version = publish_draft(edit=_edit(request, draft_id, revision))
         said = {
-            "price_version": str(version.pk),
+            "price_version_id": str(version.pk),
             "number": version.number,
             "effective_at": instant_text(version.effective_at),
         }
@@ -201,7 +201,7 @@ def _edit(request: Request, draft_id: UUID, revision: int) -> Edit:
 def _draft(draft: PriceDraft) -> dict[str, Any]:
     return {
         "id": str(draft.pk),
-        "price_book": str(draft.book_id),
+        "price_book_id": str(draft.book_id),
         "currency": draft.book.currency,
         "revision": draft.revision,
         "effective_at": instant_text(draft.effective_at),

@@ -132,7 +132,7 @@ class PriceVersionsView(ListView):
         operation_id="price_versions_list",
         tags=["prices"],
         summary="List price versions",
-        parameters=[OpenApiParameter("price_book", UUID, description="of this book only"), *PAGE_PARAMETERS],
+        parameters=[OpenApiParameter("price_book_id", UUID, description="of this book only"), *PAGE_PARAMETERS],
         responses=list_responses(PriceVersionsSerializer),
     )
     def get(self, request: Request) -> HttpResponseBase:
@@ -311,7 +311,7 @@ def _book(book: PriceBook) -> dict[str, Any]:
 def _version(row: VersionRow) -> dict[str, Any]:
     return {
         "id": str(row.id),
-        "price_book": str(row.book_id),
+        "price_book_id": str(row.book_id),
         "number": row.number,
         "currency": row.currency,
         "standing": str(row.standing),
@@ -324,7 +324,9 @@ def _version(row: VersionRow) -> dict[str, Any]:
 def _csv_rows(rows: Sequence[VersionRow]) -> Iterator[tuple[object, ...]]:
     for row in rows:
         shown = _version(row)
-        head = tuple(shown[name] for name in ("price_book", "id", "number", "standing", "announced_at", "effective_at"))
+        head = tuple(
+            shown[name] for name in ("price_book_id", "id", "number", "standing", "announced_at", "effective_at")
+        )
         for key, price in sorted(row.prices.items()):
             named = (key.model, key.quantity, key.context_over, FIELD_OF_UNIT[key.unit], plain(price))
             yield (*head, row.currency, *named)

@@ -55,7 +55,7 @@ class PriceVersionSerializer(serializers.Serializer[Any]):
     """A published version of a price book."""
 
     id = serializers.UUIDField()
-    price_book = serializers.UUIDField()
+    price_book_id = serializers.UUIDField()
     number = serializers.IntegerField()
     currency = serializers.CharField()
     standing = serializers.ChoiceField([str(each) for each in Standing if each is not Standing.DRAFT])
@@ -73,7 +73,7 @@ class PriceVersionsSerializer(PagedSerializer):
 class NewVersionSerializer(ClosedSerializer):
     """A version to publish: the complete list of prices."""
 
-    price_book = serializers.UUIDField()
+    price_book_id = serializers.UUIDField(source="price_book")
     effective_at = serializers.DateTimeField(help_text="from when the prices are in force")
     prices = PriceRowSerializer(many=True)
 
@@ -81,7 +81,7 @@ class NewVersionSerializer(ClosedSerializer):
 class VersionQuerySerializer(serializers.Serializer[Any]):
     """The query of the list of versions."""
 
-    price_book = serializers.UUIDField(required=False)
+    price_book_id = serializers.UUIDField(source="price_book", required=False)
 
 
 class IndexPriceSerializer(serializers.Serializer[Any]):

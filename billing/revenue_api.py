@@ -84,7 +84,7 @@ class DueSerializer(serializers.Serializer[Any]):
     period_to = serializers.DateTimeField()
     due_at = serializers.DateTimeField(help_text="from then on an estimate stands in for it")
     state = serializers.ChoiceField(["stated", "waiting", "estimated"])
-    statement = serializers.UUIDField(allow_null=True)
+    statement_id = serializers.UUIDField(allow_null=True)
     metered_amount = serializers.CharField()
     difference_amount = serializers.CharField(allow_null=True, help_text="metered less certified")
     difference_percent = serializers.CharField(allow_null=True, help_text="of the larger of the two")
@@ -208,7 +208,7 @@ def _due(row: DueRow) -> dict[str, object]:
         "period_to": due.period.to_at,
         "due_at": due.due_at,
         "state": row.state,
-        "statement": str(due.statement.pk) if due.statement else None,
+        "statement_id": str(due.statement.pk) if due.statement else None,
         "metered_amount": str(round_to_minor(check.metered, currency)),
         "difference_amount": str(round_to_minor(check.difference, currency)) if stated else None,
         "difference_percent": f"{to_decimals(check.percent, 4):f}" if stated else None,

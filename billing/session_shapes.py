@@ -46,7 +46,7 @@ class StopSessionSerializer(ClosedSerializer):
 class TakeBackSerializer(ClosedSerializer):
     """A spot session to take back; an instant to come is the notice, given with this call."""
 
-    session = serializers.UUIDField()
+    session_id = serializers.UUIDField(source="session")
     at = serializers.CharField(max_length=40, required=False, help_text=NOW)
 
 

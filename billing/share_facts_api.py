@@ -41,7 +41,7 @@ class RefundRequestSerializer(ClosedSerializer):
     term = serializers.CharField(max_length=32, help_text="reference of the share, for example S-0007")
     refund = serializers.CharField(max_length=REFERENCE_CHARS_MAX, help_text="your reference; stated once")
     period_from = serializers.DateTimeField(help_text="where the billing period begins in which they are paid back")
-    deployment = serializers.UUIDField()
+    deployment_id = serializers.UUIDField(source="deployment")
     model = serializers.CharField(max_length=200)
     token_class = serializers.ChoiceField(["input", "output"], help_text="cached input is input")
     tokens = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
@@ -64,7 +64,7 @@ class RefundSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     term = serializers.CharField()
     refund = serializers.CharField()
-    deployment = serializers.UUIDField()
+    deployment_id = serializers.UUIDField()
     model = serializers.CharField()
     token_class = serializers.CharField()
     tokens = serializers.IntegerField()
@@ -262,7 +262,8 @@ def _answered(stated: TermFact, is_new: bool) -> Response:
 
 
 def _row(stated: TermFact) -> dict[str, Any]:
-    said = {name: value for name, value in stated.document.items() if name != "fact"}
+    told = {"deployment": "deployment_id"}
+    said = {told.get(name, name): value for name, value in stated.document.items() if name != "fact"}
     return {
         "id": str(stated.pk),
         "term": stated.term.ref,

@@ -36,7 +36,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     """A difference that is held, and what each party last stated; null where it has stated nothing."""
 
     term = serializers.CharField()
-    deployment = serializers.UUIDField()
+    deployment_id = serializers.UUIDField()
     model = serializers.CharField()
     token_class = serializers.CharField()
     from_at = serializers.DateTimeField()
@@ -58,7 +58,7 @@ class AnswerRequestSerializer(ClosedSerializer):
     """A party's count for a difference, which lies between those of the witnesses."""
 
     term = serializers.CharField(max_length=32)
-    deployment = serializers.UUIDField()
+    deployment_id = serializers.UUIDField(source="deployment")
     model = serializers.CharField(max_length=200)
     token_class = serializers.ChoiceField(["input", "output"])
     from_at = serializers.DateTimeField()
@@ -130,7 +130,7 @@ def _row(row: HeldRow) -> dict[str, Any]:
     fact = row.held.fact
     return {
         "term": row.term.ref,
-        "deployment": fact.deployment,
+        "deployment_id": fact.deployment,
         "model": fact.model,
         "token_class": fact.token_class,
         "from_at": fact.from_at,

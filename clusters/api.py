@@ -78,7 +78,7 @@ class RevocationSerializer(ClosedSerializer):
 class RevokedSerializer(serializers.Serializer[Any]):
     """The node and since when its key is not accepted."""
 
-    node = serializers.UUIDField()
+    node_id = serializers.UUIDField()
     revoked_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -95,7 +95,7 @@ class NodeKeySerializer(serializers.Serializer[Any]):
 class NodeKeysSerializer(serializers.Serializer[Any]):
     """All keys of a node."""
 
-    node = serializers.UUIDField()
+    node_id = serializers.UUIDField()
     revoked_at = serializers.DateTimeField(allow_null=True)
     keys = NodeKeySerializer(many=True)
 
@@ -186,7 +186,7 @@ class RevokeView(APIView):
         program: Any = request.user
         revoke(node=node, now=timezone.now(), actor=program.key.prefix, reason=given["reason"])
         node.refresh_from_db()
-        return Response({"node": str(node.id), "revoked_at": node.revoked_at})
+        return Response({"node_id": str(node.id), "revoked_at": node.revoked_at})
 
 
 class NodeKeysView(APIView):
@@ -210,7 +210,7 @@ class NodeKeysView(APIView):
             }
             for one in node.keys.order_by("version")
         ]
-        return Response({"node": str(node.id), "revoked_at": node.revoked_at, "keys": keys})
+        return Response({"node_id": str(node.id), "revoked_at": node.revoked_at, "keys": keys})
 
 
 def _own_node(request: Request, node_id: UUID) -> Node:

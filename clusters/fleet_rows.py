@@ -56,7 +56,7 @@ def slice_row(row: Slice) -> dict[str, object]:
     """Return a slice as an answer."""
     return {
         "id": str(row.pk),
-        "accelerator": str(row.accelerator_id),
+        "accelerator_id": str(row.accelerator_id),
         "node": row.accelerator.node.name,
         "cluster": row.accelerator.node.cluster.slug,
         "kind": row.kind,
@@ -73,8 +73,8 @@ def allocation_row(row: Allocation) -> dict[str, object]:
     node = row.slice.accelerator.node
     return {
         "id": str(row.pk),
-        "slice": str(row.slice_id),
-        "accelerator": str(row.slice.accelerator_id),
+        "slice_id": str(row.slice_id),
+        "accelerator_id": str(row.slice.accelerator_id),
         "node": node.name,
         "cluster": node.cluster.slug,
         "tenant": row.tenant.slug,
@@ -115,7 +115,7 @@ def deployment_row(row: Deployment) -> dict[str, object]:
 
 def _binding(row: Any) -> dict[str, object]:
     return {
-        "endpoint": str(row.endpoint_id),
+        "endpoint_id": str(row.endpoint_id),
         "model": row.model,
         "from_at": _instant(row.from_at),
         "to_at": _instant(row.to_at),

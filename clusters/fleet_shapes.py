@@ -83,7 +83,7 @@ class SliceSerializer(serializers.Serializer[Any]):
     """What can be held: a whole card, or one partition of it."""
 
     id = serializers.UUIDField()
-    accelerator = serializers.UUIDField()
+    accelerator_id = serializers.UUIDField()
     node = serializers.CharField(help_text="name")
     cluster = serializers.CharField(help_text="slug")
     kind = serializers.ChoiceField(choices=SliceKind.choices)
@@ -104,8 +104,8 @@ class AllocationSerializer(serializers.Serializer[Any]):
     """Who holds a slice over `[from_at, to_at)`."""
 
     id = serializers.UUIDField()
-    slice = serializers.UUIDField()
-    accelerator = serializers.UUIDField()
+    slice_id = serializers.UUIDField()
+    accelerator_id = serializers.UUIDField()
     node = serializers.CharField(help_text="name")
     cluster = serializers.CharField(help_text="slug")
     tenant = serializers.CharField(help_text="slug")
@@ -142,7 +142,7 @@ class EndpointsOfNodesSerializer(PagedSerializer):
 class BindingSerializer(serializers.Serializer[Any]):
     """A served model of an endpoint that a deployment uses over `[from_at, to_at)`."""
 
-    endpoint = serializers.UUIDField()
+    endpoint_id = serializers.UUIDField()
     model = serializers.CharField()
     from_at = serializers.DateTimeField()
     to_at = serializers.DateTimeField(allow_null=True)
@@ -171,7 +171,7 @@ class DeploymentsSerializer(PagedSerializer):
 class NewBindingSerializer(ClosedSerializer):
     """A served model of an endpoint to be used."""
 
-    endpoint = serializers.UUIDField()
+    endpoint_id = serializers.UUIDField(source="endpoint")
     model = serializers.CharField(max_length=200)
 
 

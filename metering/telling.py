@@ -72,7 +72,7 @@ def _lost(listening: AbstractSet[UUID], now: datetime, limit: int) -> Iterator[T
             "id": str(silence.pk),
             "node_id": str(node.pk),
             "node": node.name,
-            "cluster": node.cluster.name,
+            "cluster": node.cluster.slug,
             "silent_since": _instant(silence.from_at),
         }
         yield Telling("node.lost", silence.pk, {node.cluster.provider_id, *tenants}, body)

@@ -17,8 +17,10 @@ def contract_json(contract: Contract) -> dict[str, Any]:
     return {
         "id": str(contract.id),
         "number": contract.number,
-        "provider": contract.provider.name,
-        "tenant": contract.tenant.name,
+        "provider": contract.provider.slug,
+        "provider_name": contract.provider.name,
+        "tenant": contract.tenant.slug,
+        "tenant_name": contract.tenant.name,
         "state": contract.state,
         "version": contract.version,
         "currency": contract.currency,
@@ -36,7 +38,7 @@ def contract_json(contract: Contract) -> dict[str, Any]:
         "tenant_reference": contract.tenant_reference,
         "updated_at": _instant(contract.changed_at),
         "terms": [_term(term) for term in contract.terms.all()],
-        "open_amendment": str(amendments[0].id) if amendments else None,
+        "open_amendment_id": str(amendments[0].id) if amendments else None,
         "offered_sha256": (amendments[0].sha256 or None) if amendments else None,
     }
 
@@ -60,11 +62,11 @@ def amendment_json(amendment: Amendment, actions: Sequence[str], preview: Previe
     """Return an amendment, what its reader may do with it, and what it would change."""
     return {
         "id": str(amendment.id),
-        "contract": str(amendment.contract_id),
-        "contract_number": amendment.contract.number,
+        "contract_id": str(amendment.contract_id),
+        "contract": amendment.contract.number,
         "number": amendment.number,
         "state": amendment.state,
-        "proposed_by": amendment.proposed_by.name,
+        "proposed_by": amendment.proposed_by.slug,
         "note": amendment.note,
         "effective_at": _instant(amendment.effective_at),
         "ends_at": _instant(amendment.ends_at),
@@ -103,7 +105,8 @@ def _term(term: Term) -> dict[str, Any]:
 def _acceptances(amendment: Amendment) -> list[dict[str, Any]]:
     return [
         {
-            "organization": each.organization.name,
+            "organization": each.organization.slug,
+            "organization_name": each.organization.name,
             "name": each.name,
             "accepted_at": _instant(each.accepted_at),
             "sha256": each.sha256,

@@ -346,7 +346,10 @@ def header_of(given: dict[str, Any], provider: Organization, tenant: Organizatio
     book_id = given.get("price_book")
     book = PriceBook.objects.filter(pk=book_id, provider=provider).first() if book_id else None
     if book_id and book is None:
-        raise refuse(WrongWording("price_book", "The provider has no such price book.", "leave it out"))
+        raise refuse(WrongWording("price_book_id", "The provider has no such price book.", "leave it out"))
+    if book and book.currency != (currency := given["currency"]):
+        reason = f"The price book must be in {currency}: {book.name} is in {book.currency}."
+        raise refuse(WrongWording("price_book_id", reason, f"a book in {currency}"))
     names = (
         *("currency", "time_zone", "period_kind", "period_length_s", "collection", "due_days", "grace_hours"),
         *WORDS_CHARACTERS_MAX,

@@ -82,7 +82,7 @@ class HeaderSerializer(ClosedSerializer):
     time_zone = serializers.CharField(max_length=64, help_text="IANA name")
     from_at = serializers.CharField(help_text="RFC 3339, or local time such as 2026-12-01T00:00")
     to_at = serializers.CharField(required=False, allow_null=True, help_text="left out: without an end")
-    price_book = serializers.UUIDField(required=False, allow_null=True)
+    price_book_id = serializers.UUIDField(source="price_book", required=False, allow_null=True)
     period_kind = serializers.ChoiceField(choices=PeriodKind.choices, default=PeriodKind.CALENDAR_MONTH)
     period_length_s = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=2**31 - 1, help_text="seconds, of `fixed_length` alone"
@@ -147,7 +147,9 @@ class ContractSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     number = serializers.CharField()
     provider = serializers.CharField()
+    provider_name = serializers.CharField()
     tenant = serializers.CharField()
+    tenant_name = serializers.CharField()
     state = serializers.CharField(help_text="draft, offered, active, ended or terminated")
     version = serializers.IntegerField(help_text="the latest; 0 before anything is agreed")
     currency = serializers.CharField()
@@ -165,7 +167,7 @@ class ContractSerializer(serializers.Serializer[Any]):
     tenant_reference = serializers.CharField()
     updated_at = serializers.DateTimeField()
     terms = TermSerializer(many=True)
-    open_amendment = serializers.UUIDField(allow_null=True)
+    open_amendment_id = serializers.UUIDField(allow_null=True)
     offered_sha256 = serializers.CharField(
         allow_null=True, help_text="hash of the terms on offer, which `contracts_accept` takes; null: nothing is"
     )
@@ -181,6 +183,7 @@ class AcceptanceSerializer(serializers.Serializer[Any]):
     """One party's word."""
 
     organization = serializers.CharField()
+    organization_name = serializers.CharField()
     name = serializers.CharField()
     accepted_at = serializers.DateTimeField()
     sha256 = serializers.CharField()
@@ -209,11 +212,11 @@ class AmendmentSerializer(serializers.Serializer[Any]):
     """A proposal, what it would change, and what may be done with it now."""
 
     id = serializers.UUIDField()
-    contract = serializers.UUIDField()
-    contract_number = serializers.CharField()
+    contract_id = serializers.UUIDField()
+    contract = serializers.CharField()
     number = serializers.IntegerField()
     state = serializers.CharField()
-    proposed_by = serializers.CharField()
+    proposed_by = serializers.CharField(help_text="slug of the party that proposed it")
     note = serializers.CharField(allow_blank=True)
     effective_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField(allow_null=True, help_text="when the contract is to end")

@@ -251,7 +251,7 @@ def _detail(provider: Organization, line_id: UUID) -> dict[str, Any]:
             "id": str(one.pk),
             "kind": one.kind,
             "amount": _money(one.amount, line),
-            "invoice": None if one.invoice_id is None else str(one.invoice_id),
+            "invoice_id": None if one.invoice_id is None else str(one.invoice_id),
             "rule": one.rule,
             "undone": hasattr(one, "unmatch"),
         }
@@ -260,7 +260,7 @@ def _detail(provider: Organization, line_id: UUID) -> dict[str, Any]:
     proposals = [
         {
             "rule": one.rule.value,
-            "parts": [{"invoice": str(part.invoice_id), "amount": _money(part.amount, line)} for part in one.parts],
+            "parts": [{"invoice_id": str(part.invoice_id), "amount": _money(part.amount, line)} for part in one.parts],
             "surplus": _money(one.surplus, line),
         }
         for one in proposals_for(line, _left(line))

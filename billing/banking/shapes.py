@@ -63,7 +63,7 @@ class BankStatementsSerializer(PagedSerializer):
 class BankPartSerializer(ClosedSerializer):
     """What of a movement an invoice gets."""
 
-    invoice = serializers.UUIDField()
+    invoice_id = serializers.UUIDField(source="invoice")
     amount = serializers.DecimalField(max_digits=38, decimal_places=4)
 
 
@@ -73,7 +73,7 @@ class BankMatchSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["invoice", "balance", "aside"])
     amount = serializers.CharField()
-    invoice = serializers.UUIDField(allow_null=True)
+    invoice_id = serializers.UUIDField(allow_null=True)
     rule = serializers.CharField()
     undone = serializers.BooleanField()
 
@@ -124,7 +124,9 @@ class BankMatchRequestSerializer(ClosedSerializer):
 class BankKeepRequestSerializer(ClosedSerializer):
     """Whose balance a movement, or an amount of it, goes to."""
 
-    tenant = serializers.UUIDField(help_text="an organization that has or had a contract with the provider")
+    tenant_id = serializers.UUIDField(
+        source="tenant", help_text="an organization that has or had a contract with the provider"
+    )
     amount = serializers.DecimalField(max_digits=38, decimal_places=4, required=False, help_text="all that is left")
     note = serializers.CharField(max_length=NOTE_CHARACTERS_MAX, required=False, default="", allow_blank=True)
 

@@ -136,7 +136,7 @@ class BookEntriesView(ListView):
             Paged(list(found.rows), cursor),
             AccountEntrySerializer,
             _entry,
-            account=str(account.pk),
+            account_id=str(account.pk),
             currency=account.currency,
             opening=_money(found.opening, account.currency),
             closing=_money(found.closing, account.currency),

@@ -88,7 +88,7 @@ class AccountEntrySerializer(serializers.Serializer[Any]):
 class AccountEntriesSerializer(PagedSerializer):
     """Entries of an account over a span, the oldest first."""
 
-    account = serializers.UUIDField()
+    account_id = serializers.UUIDField()
     currency = serializers.CharField()
     opening = serializers.CharField(help_text="balance before the first entry of this answer")
     closing = serializers.CharField(help_text="balance after the last entry of this answer")

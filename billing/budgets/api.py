@@ -67,7 +67,7 @@ class BudgetListQuerySerializer(serializers.Serializer[Any]):
 class SpendAlertQuerySerializer(BudgetListQuerySerializer):
     """The query of a list of alerts."""
 
-    budget = serializers.UUIDField(default=None, allow_null=True)
+    budget_id = serializers.UUIDField(default=None, allow_null=True)
     kind = serializers.ChoiceField([str(one) for one in SpendAlertKind], default="")
 
 
@@ -243,7 +243,7 @@ class SpendAlertsView(ListView):
         parameters=[
             *PAGE_PARAMETERS,
             SIDE,
-            OpenApiParameter("budget", UUID, description="of this budget only"),
+            OpenApiParameter("budget_id", UUID, description="of this budget only"),
             OpenApiParameter("kind", str, enum=[str(one) for one in SpendAlertKind]),
         ],
         responses=list_responses(SpendAlertListSerializer),
@@ -251,7 +251,9 @@ class SpendAlertsView(ListView):
     def get(self, request: Request) -> HttpResponseBase:
         """List what was told, once each, the latest first. What is told meanwhile stands before the first page."""
         asked = _query(request, SpendAlertQuerySerializer)
-        found = alerts_of(organization_of(request), side=asked["side"], budget_id=asked["budget"], kind=asked["kind"])
+        found = alerts_of(
+            organization_of(request), side=asked["side"], budget_id=asked["budget_id"], kind=asked["kind"]
+        )
         return list_answer(request, "alerts", page_by_key(request, found, ALERT_ORDER), SpendAlertSerializer, alert_row)
 
 

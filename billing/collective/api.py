@@ -47,7 +47,7 @@ class WrongTogetherRule(Problem):
 class CollectivePartSerializer(serializers.Serializer[Any]):
     """An invoice of a collective invoice."""
 
-    invoice = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
     number = serializers.CharField()
     contract = serializers.CharField()
     state = serializers.CharField()
@@ -185,7 +185,7 @@ def collective_row(found: Found) -> dict[str, object]:
         "payment_url": found.payment_url,
         "parts": [
             {
-                "invoice": str(part.invoice.pk),
+                "invoice_id": str(part.invoice.pk),
                 "number": part.invoice.number,
                 "contract": part.invoice.contract.number,
                 "state": part.invoice.state,

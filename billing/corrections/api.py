@@ -161,7 +161,7 @@ class InvoiceWriteOffView(APIView):
         def make() -> Answered:
             made = write_off(invoice_id=invoice.pk, reason=given["reason"], by=str(request.user), now=now)
             return status.HTTP_201_CREATED, {
-                "invoice": str(invoice.pk),
+                "invoice_id": str(invoice.pk),
                 "amount": money(made.amount, invoice.currency),
                 "currency": invoice.currency,
                 "reason": made.reason,
@@ -192,7 +192,7 @@ class InvoiceVoidView(APIView):
 
         def make() -> Answered:
             voided = void_invoice(invoice_id=invoice.pk, reason=given["reason"], by=str(request.user), now=now)
-            return status.HTTP_200_OK, {"invoice": str(voided.pk), "number": voided.number, "state": voided.state}
+            return status.HTTP_200_OK, {"invoice_id": str(voided.pk), "number": voided.number, "state": voided.state}
 
         return made_once(request, body, now, make)
 
@@ -219,10 +219,10 @@ class InvoiceReissueView(APIView):
             stripe_ready=bool(settings.STRIPE_SECRET_KEY),
         )
         answer = {
-            "invoice": str(made.pk),
+            "invoice_id": str(made.pk),
             "number": made.number,
             "state": made.state,
-            "reissues": str(made.reissues_id),
+            "reissues_id": str(made.reissues_id),
             "total": money(made.total, made.currency),
             "currency": made.currency,
         }
@@ -235,8 +235,8 @@ def credit_note_row(note: CreditNote) -> dict[str, object]:
     return {
         "id": str(note.pk),
         "number": note.number,
-        "invoice": str(note.invoice_id),
-        "invoice_number": note.invoice.number,
+        "invoice_id": str(note.invoice_id),
+        "invoice": note.invoice.number,
         "issuer": note.issuer.slug,
         "tenant": note.tenant.slug,
         "currency": note.currency,

@@ -55,8 +55,8 @@ class DebitSerializer(serializers.Serializer[Any]):
     """An amount that is put on the next invoice of a contract."""
 
     id = serializers.UUIDField()
-    invoice = serializers.UUIDField(help_text="that it is about")
-    invoice_number = serializers.CharField()
+    invoice_id = serializers.UUIDField(help_text="that it is about")
+    invoice = serializers.CharField()
     line = serializers.IntegerField(allow_null=True)
     term_ref = serializers.CharField(help_text="the term by which it stands on drafts and invoices")
     cause = serializers.CharField(help_text="correction, or late_fee")
@@ -151,8 +151,8 @@ def debit_row(debit: Debit) -> dict[str, object]:
     """Return a debit as an answer."""
     return {
         "id": str(debit.pk),
-        "invoice": str(debit.invoice_id),
-        "invoice_number": debit.invoice.number,
+        "invoice_id": str(debit.invoice_id),
+        "invoice": debit.invoice.number,
         "line": debit.line.position if debit.line else None,
         "term_ref": debit.term.ref,
         "cause": str(debit.cause),

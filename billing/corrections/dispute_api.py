@@ -204,8 +204,8 @@ def _read(organization: Organization, dispute_id: UUID) -> dict[str, object]:
 def _dispute(dispute: Dispute, organization: Organization) -> dict[str, object]:
     return {
         "id": str(dispute.pk),
-        "invoice": str(dispute.invoice_id),
-        "invoice_number": dispute.invoice.number,
+        "invoice_id": str(dispute.invoice_id),
+        "invoice": dispute.invoice.number,
         "line": dispute.line.position if dispute.line else None,
         "tenant": dispute.tenant.slug,
         "issuer": dispute.issuer.slug,

@@ -186,14 +186,14 @@ def _refund(refund: Refund) -> dict[str, object]:
     account = refund.account
     return {
         "id": str(refund.pk),
-        "balance": str(account.pk),
+        "balance_id": str(account.pk),
         "tenant": account.tenant.slug,
         "issuer": account.issuer.slug,
         "amount": money(refund.amount, account.currency),
         "currency": account.currency,
         "method": refund.method,
-        "payment": str(refund.payment_id) if refund.payment_id else None,
-        "top_up": str(refund.top_up_id) if refund.top_up_id else None,
+        "payment_id": str(refund.payment_id) if refund.payment_id else None,
+        "top_up_id": str(refund.top_up_id) if refund.top_up_id else None,
         "state": refund.state,
         "reference": refund.reference,
         "reason": refund.reason,

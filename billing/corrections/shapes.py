@@ -90,8 +90,8 @@ class CreditNoteSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     number = serializers.CharField()
-    invoice = serializers.UUIDField()
-    invoice_number = serializers.CharField()
+    invoice_id = serializers.UUIDField()
+    invoice = serializers.CharField()
     issuer = serializers.CharField()
     tenant = serializers.CharField()
     currency = serializers.CharField()
@@ -122,7 +122,7 @@ class ReasonSerializer(ClosedSerializer):
 class WriteOffSerializer(serializers.Serializer[Any]):
     """What was written off."""
 
-    invoice = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
     amount = serializers.CharField()
     currency = serializers.CharField()
     reason = serializers.CharField()
@@ -132,7 +132,7 @@ class WriteOffSerializer(serializers.Serializer[Any]):
 class VoidedSerializer(serializers.Serializer[Any]):
     """An invoice that is void."""
 
-    invoice = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
     number = serializers.CharField()
     state = serializers.CharField()
 
@@ -140,10 +140,10 @@ class VoidedSerializer(serializers.Serializer[Any]):
 class ReissuedSerializer(serializers.Serializer[Any]):
     """An invoice that was issued in place of a void one."""
 
-    invoice = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
     number = serializers.CharField()
     state = serializers.CharField()
-    reissues = serializers.UUIDField(help_text="the void invoice")
+    reissues_id = serializers.UUIDField(help_text="the void invoice")
     total = serializers.CharField()
     currency = serializers.CharField()
 
@@ -167,10 +167,12 @@ class BalancesSerializer(PagedSerializer):
 class NewRefundSerializer(ClosedSerializer):
     """A balance, or a part of it, to be paid out."""
 
-    balance = serializers.UUIDField()
+    balance_id = serializers.UUIDField(source="balance")
     amount = serializers.DecimalField(max_digits=38, decimal_places=4)
     method = serializers.ChoiceField(choices=[(str(each), str(each)) for each in RefundMethod])
-    payment = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="the card's payment")
+    payment_id = serializers.UUIDField(
+        source="payment", required=False, allow_null=True, default=None, help_text="the card's payment"
+    )
     reason = serializers.CharField(max_length=REASON_CHARACTERS_MAX)
 
 
@@ -184,14 +186,14 @@ class MoneyRefundSerializer(serializers.Serializer[Any]):
     """A refund and where it stands."""
 
     id = serializers.UUIDField()
-    balance = serializers.UUIDField()
+    balance_id = serializers.UUIDField()
     tenant = serializers.CharField()
     issuer = serializers.CharField()
     amount = serializers.CharField()
     currency = serializers.CharField()
     method = serializers.CharField()
-    payment = serializers.UUIDField(allow_null=True)
-    top_up = serializers.UUIDField(allow_null=True, help_text="the purchase of credit whose card it goes to")
+    payment_id = serializers.UUIDField(allow_null=True)
+    top_up_id = serializers.UUIDField(allow_null=True, help_text="the purchase of credit whose card it goes to")
     state = serializers.ChoiceField(choices=[(str(each), str(each)) for each in RefundState])
     reference = serializers.CharField()
     reason = serializers.CharField()
@@ -272,8 +274,8 @@ class DisputeSerializer(serializers.Serializer[Any]):
     """A question and where it stands."""
 
     id = serializers.UUIDField()
-    invoice = serializers.UUIDField()
-    invoice_number = serializers.CharField()
+    invoice_id = serializers.UUIDField()
+    invoice = serializers.CharField()
     line = serializers.IntegerField(allow_null=True)
     tenant = serializers.CharField()
     issuer = serializers.CharField()

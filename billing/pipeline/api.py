@@ -55,7 +55,7 @@ class StoppedStepSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField([kind.value for kind in StepKind])
     id = serializers.UUIDField()
     about = serializers.CharField(help_text="what people call its subject")
-    organization = serializers.CharField(help_text="whose it is")
+    organization_name = serializers.CharField(help_text="whose it is")
     tried_at = serializers.DateTimeField()
     attempts = serializers.IntegerField()
     error = serializers.CharField()
@@ -145,7 +145,7 @@ def _step(one: FailedStep) -> dict[str, object]:
         "kind": one.kind.value,
         "id": str(one.id),
         "about": one.about,
-        "organization": one.organization,
+        "organization_name": one.organization,
         "tried_at": instant(one.at),
         "attempts": one.attempts,
         "error": one.error,

@@ -48,7 +48,9 @@ class DraftEntry:
     period_id: UUID
     contract: str
     issuer: str
+    issuer_slug: str
     tenant: str
+    tenant_slug: str
     currency: str
     time_zone: str
     from_at: datetime
@@ -219,7 +221,9 @@ def _entry(period: BillingPeriod, now: datetime, amount: Decimal | None = None) 
         period_id=period.pk,
         contract=contract.number,
         issuer=contract.provider.name,
+        issuer_slug=contract.provider.slug,
         tenant=contract.tenant.name,
+        tenant_slug=contract.tenant.slug,
         currency=currency,
         time_zone=contract.time_zone,
         from_at=period.from_at,

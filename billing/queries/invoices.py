@@ -34,8 +34,10 @@ class InvoiceRow:
     number: str
     issuer_id: UUID
     issuer: str
+    issuer_slug: str
     tenant_id: UUID
     tenant: str
+    tenant_slug: str
     contract: str
     kind: str
     currency: str
@@ -146,8 +148,10 @@ def row_of(invoice: Invoice) -> InvoiceRow:
         number=invoice.number,
         issuer_id=invoice.issuer_id,
         issuer=invoice.issuer.name,
+        issuer_slug=invoice.issuer.slug,
         tenant_id=invoice.tenant_id,
         tenant=invoice.tenant.name,
+        tenant_slug=invoice.tenant.slug,
         contract=invoice.contract.number,
         kind=invoice.kind,
         currency=invoice.currency,

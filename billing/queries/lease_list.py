@@ -51,7 +51,9 @@ class LeaseRow:
     contract_id: UUID
     contract: str
     provider: str
+    provider_slug: str
     tenant: str
+    tenant_slug: str
     time_zone: str
     currency: str
     accelerator_model: str
@@ -207,7 +209,9 @@ def _row(lease: Term, held: Sequence[Hold], parts: Mapping[str, Part], charged: 
         contract_id=contract.pk,
         contract=contract.number,
         provider=contract.provider.name,
+        provider_slug=contract.provider.slug,
         tenant=contract.tenant.name,
+        tenant_slug=contract.tenant.slug,
         time_zone=contract.time_zone,
         currency=contract.currency,
         accelerator_model=str(getattr(wording, "accelerator_model", "")),

@@ -44,7 +44,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
     """One event on its way to an endpoint."""
 
     id = serializers.UUIDField()
-    endpoint = serializers.UUIDField()
+    endpoint_id = serializers.UUIDField()
     message_id = serializers.CharField(help_text="the `webhook-id` of every try")
     kind = serializers.CharField()
     at = serializers.DateTimeField()
@@ -68,7 +68,7 @@ class DeliveriesSerializer(PagedSerializer):
 class DeliveryQuerySerializer(serializers.Serializer[Any]):
     """Which deliveries to list."""
 
-    endpoint = serializers.UUIDField(required=False)
+    endpoint_id = serializers.UUIDField(required=False)
     state = serializers.ChoiceField(choices=DeliveryState.choices, required=False)
 
 
@@ -82,7 +82,7 @@ class DeliveriesView(ListView):
         tags=["webhooks"],
         summary="List deliveries",
         parameters=[
-            OpenApiParameter("endpoint", UUID, description="of this endpoint alone"),
+            OpenApiParameter("endpoint_id", UUID, description="of this endpoint alone"),
             OpenApiParameter("state", str, enum=list(DeliveryState.values)),
             *PAGE_PARAMETERS,
         ],
@@ -93,7 +93,7 @@ class DeliveriesView(ListView):
         query = DeliveryQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         asked = query.validated_data
-        named = {"endpoint_id": asked.get("endpoint"), "state": asked.get("state")}
+        named = {"endpoint_id": asked.get("endpoint_id"), "state": asked.get("state")}
         chosen = {name: value for name, value in named.items() if value}
         paged = page_by_key(request, deliveries_found(actor_of(request), **chosen), ("-event_id", "-pk"))
         return list_answer(request, "deliveries", paged, DeliverySerializer, delivery_answer)
@@ -164,7 +164,7 @@ def delivery_answer(delivery: WebhookDelivery) -> dict[str, Any]:
     waits = delivery.state == DeliveryState.WAITING
     return {
         "id": str(delivery.pk),
-        "endpoint": str(delivery.endpoint_id),
+        "endpoint_id": str(delivery.endpoint_id),
         "message_id": f"msg_{delivery.event_id.hex}",
         "kind": delivery.event.kind,
         "at": instant(delivery.event.at),

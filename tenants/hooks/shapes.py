@@ -127,7 +127,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "quantity": Shape(means="which, such as `output`"),
     "unexplained": Shape(format="decimal", means="by how much the witnesses differ"),
     "allowed": Shape(format="decimal", means="by how much the contract lets them differ"),
-    "cluster": Shape(means="its name"),
+    "cluster": Shape(means="its slug"),
     "silent_since": _at("its last sign of life"),
     "message": Shape(),
     "by": Shape(means="who asked for it"),

@@ -49,7 +49,7 @@ class ApiKeySerializer(serializers.Serializer[Any]):
     revoked_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="to the minute")
     last_used_from = serializers.CharField(allow_null=True)
-    rotated_from = serializers.UUIDField(allow_null=True, help_text="the key whose place it took")
+    rotated_from_id = serializers.UUIDField(allow_null=True, help_text="the key whose place it took")
 
 
 class ApiKeysSerializer(PagedSerializer):
@@ -227,7 +227,7 @@ def _key(key: ApiKey, now: datetime) -> dict[str, Any]:
         "revoked_at": instant_text(key.revoked_at),
         "last_used_at": instant_text(key.last_used_at),
         "last_used_from": key.last_used_from,
-        "rotated_from": str(key.rotated_from_id) if key.rotated_from_id else None,
+        "rotated_from_id": str(key.rotated_from_id) if key.rotated_from_id else None,
     }
 
 

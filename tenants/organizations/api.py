@@ -77,7 +77,7 @@ class OrganizationsSerializer(PagedSerializer):
 class MadeOrganizationSerializer(OrganizationSerializer):
     """An organization that was just made."""
 
-    invitation = serializers.UUIDField(help_text="of its owner")
+    invitation_id = serializers.UUIDField(help_text="of its owner")
     address = serializers.CharField(
         allow_null=True,
         help_text="where no letters are sent: the page to hand to the owner, told in the first answer alone; else null",
@@ -103,7 +103,7 @@ class ProviderFeeSerializer(serializers.Serializer[Any]):
     """A fee that was set: it counts for contracts made from `from_at` on, until the next."""
 
     id = serializers.UUIDField()
-    organization = serializers.UUIDField()
+    organization_id = serializers.UUIDField()
     fee_percent = serializers.CharField()
     from_at = serializers.DateTimeField()
     set_by = serializers.CharField()
@@ -156,7 +156,7 @@ class OrganizationsView(ListView):
             )
             if not settings.MAIL_READY:
                 told["address"] = request.build_absolute_uri(reverse("invitation", args=[token]))
-            shown = {**_organization(made), "invitation": str(invitation.pk), "address": None}
+            shown = {**_organization(made), "invitation_id": str(invitation.pk), "address": None}
             return status.HTTP_201_CREATED, shown
 
         answer = made_once(request, body, now, make)
@@ -312,7 +312,7 @@ def _organization(one: Organization) -> dict[str, Any]:
 def _fee(fee: ProviderFee) -> dict[str, Any]:
     return {
         "id": str(fee.pk),
-        "organization": str(fee.organization_id),
+        "organization_id": str(fee.organization_id),
         "fee_percent": _percent(fee.fee_percent),
         "from_at": instant_text(fee.from_at),
         "set_by": fee.set_by,

@@ -192,6 +192,55 @@ def test_no_answer_holds_what_nobody_describes(document: dict[str, Any]) -> None
     assert [place for name, shape in document["components"]["schemas"].items() for place in untold(shape, name)] == []
 
 
+BY_ID = {
+    ("Change", "slices"),
+    ("Change", "deployments"),
+    ("ProposedChange", "slices"),
+    ("ProposedChange", "deployments"),
+}
+"""Lists of ids within what both parties agreed, whose words are hashed."""
+OF_AGENTS = {("Enrolled", "node")}
+"""Of the wire between agents and servers, which may be of other versions."""
+
+
+def test_an_id_says_so_by_its_name_and_a_thing_s_own_name_is_never_one(document: dict[str, Any]) -> None:
+    """`invoice` was an id in some answers and a number in others and in webhooks."""
+    said = {
+        (name, field): json.dumps(holds)
+        for name, shape in document["components"]["schemas"].items()
+        for field, holds in shape.get("properties", {}).items()
+    }
+    assert len(said) > 1_000
+    by_id = {place for place, holds in said.items() if '"uuid"' in holds}
+    assert {one for one in by_id if not re.search(r"(^|_)ids?$", one[1])} == BY_ID | OF_AGENTS
+    for name, operation in document["webhooks"].items():
+        content = operation["post"]["requestBody"]["content"]["application/json"]["schema"]
+        for field, holds in content["properties"]["data"]["properties"].items():
+            assert (holds.get("format") == "uuid") == bool(re.search(r"(^|_)id$", field)) or field == "subject_id", name
+    asked = {
+        (parameter["name"], path)
+        for path, _, one in operations(document)
+        for parameter in one.get("parameters", [])
+        if parameter["in"] == "query" and parameter["schema"].get("format") == "uuid"
+    }
+    assert {one for one in asked if not one[0].endswith("_id")} == set()
+
+
+@pytest.mark.usefixtures("kept_connection")
+def test_who_is_named_by_slug_is_so_everywhere(cast: Cast, filled: Filled) -> None:
+    """A party's name for people stands beside it, as `tenant_name`."""
+    client = Client(headers={"Authorization": f"Bearer {api_key(cast.tenant)}"})
+    parties = {"tenant": cast.tenant.slug, "provider": cast.provider.slug, "issuer": cast.provider.slug}
+    seen = set()
+    for path in ("contracts", "invoices", "drafts", "leases", "payments", "credit-notes"):
+        (rows,) = (each for each in client.get(f"/api/v1/{path}").json().values() if isinstance(each, list))
+        for row in rows:
+            named = row.keys() & parties.keys()
+            seen |= {(path, name) for name in named}
+            assert {name: row[name] for name in named} == {name: parties[name] for name in named}, path
+    assert {("contracts", "tenant"), ("invoices", "issuer"), ("leases", "provider")} <= seen
+
+
 def test_a_bank_statement_names_the_columns_that_are_read(document: dict[str, Any]) -> None:
     said = document["components"]["schemas"]["BankStatementRequest"]["properties"]["document"]["description"]
     assert all(name in said for name in (*REQUIRED, *OPTIONAL))

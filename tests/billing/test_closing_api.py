@@ -91,8 +91,8 @@ def test_a_draft_is_read_beside_the_period_before_and_approved_at_its_amount() -
     same = {"amount": draft["ready_amount"], "tax": draft["ready_tax"]}
     done = send(provider, "post", f"drafts/{period.pk}/approve", same)
     assert done["state"] == CloseState.CLOSED
-    assert str(Invoice.objects.get(pk=done["invoice"]).total) == "38.0000"
-    assert get(tenant, f"invoices/{done['invoice']}")["taxes"] == draft["taxes"]
+    assert str(Invoice.objects.get(pk=done["invoice_id"]).total) == "38.0000"
+    assert get(tenant, f"invoices/{done['invoice_id']}")["taxes"] == draft["taxes"]
     get(provider, f"drafts/{period.pk}", 404)
 
 
@@ -180,11 +180,11 @@ def test_a_period_is_closed_when_it_is_asked_and_then_it_is_closed(late: Late) -
     assert get(tenant, f"drafts/{period.pk}")["actions"] == []
     send(tenant, "post", f"drafts/{period.pk}/close", {}, 404)
     made = send(provider, "post", f"drafts/{period.pk}/close", {})
-    assert made == {"state": "closed", "invoice": str(Invoice.objects.get().pk), "waiting_for": []}
+    assert made == {"state": "closed", "invoice_id": str(Invoice.objects.get().pk), "waiting_for": []}
     assert send(provider, "post", f"drafts/{period.pk}/close", {}) == {**made, "state": "already_closed"}
     ensure_periods(contract=late.world.contract, now=APRIL)
     [node] = late.world.nodes
     late.world.rolled(node, APRIL)
     Contract.objects.update(grace_hours=30_000)
     waits = send(provider, "post", f"drafts/{late.world.period(APRIL).pk}/close", {})
-    assert waits == {"state": "waiting", "invoice": None, "waiting_for": ["node"]}
+    assert waits == {"state": "waiting", "invoice_id": None, "waiting_for": ["node"]}

@@ -45,8 +45,8 @@ def test_both_parties_read_a_payment_and_what_was_taken_back(cast: Cast, invoice
     payment = Payment.objects.get(invoice=invoice)
     for party in (cast.tenant, cast.provider):
         (listed,) = call(party, "payments", invoice=str(invoice.number)).json()["payments"]
-        assert call(party, "payments", invoice=listed["invoice"]).json()["payments"] == [listed]
-        assert (listed["id"], listed["invoice_number"]) == (str(payment.pk), invoice.number)
+        assert call(party, "payments", invoice=listed["invoice_id"]).json()["payments"] == [listed]
+        assert (listed["id"], listed["invoice"]) == (str(payment.pk), invoice.number)
         assert (listed["tenant"], listed["issuer"], listed["taken_back"]) == ("tenant", "provider", "0.00")
         assert call(party, f"payments/{payment.pk}").json() == listed
     later = payment.received_at + HOUR

@@ -33,7 +33,7 @@ def book(cast: Cast) -> PriceBook:
 def begin(client: Client, cast: Cast, book: PriceBook) -> Any:
     ahead = (datetime.now(UTC) + 40 * DAY).isoformat()
     answer = call(
-        client, secret_of(cast.provider), "post", "price-drafts", {"price_book": str(book.pk), "effective_at": ahead}
+        client, secret_of(cast.provider), "post", "price-drafts", {"price_book_id": str(book.pk), "effective_at": ahead}
     )
     assert answer.status_code == 201, answer.content
     return answer.json()
@@ -50,7 +50,7 @@ def test_a_draft_is_begun_edited_and_published(cast: Cast, client: Client, book:
     assert (stale.status_code, stale.json()["code"]) == (409, "draft_changed")
     published = call(client, secret, "post", f"{path}/publish", {"revision": answer.json()["revision"]})
     assert published.status_code == 201
-    assert PriceVersion.objects.get(pk=published.json()["price_version"]).number == published.json()["number"]
+    assert PriceVersion.objects.get(pk=published.json()["price_version_id"]).number == published.json()["number"]
     assert call(client, secret, "get", path).status_code == 404
     assert call(client, secret, "get", "price-drafts").json()["price_drafts"] == []
 

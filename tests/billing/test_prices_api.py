@@ -40,7 +40,7 @@ def post(caller: Program, path: str, body: object, key: str = "") -> Any:
 
 def version(book: PriceBook, *rows: dict[str, Any], days: int = 12) -> dict[str, Any]:
     at = datetime.now(UTC).replace(microsecond=0) + days * DAY
-    return {"price_book": str(book.id), "effective_at": at.isoformat(), "prices": list(rows)}
+    return {"price_book_id": str(book.id), "effective_at": at.isoformat(), "prices": list(rows)}
 
 
 @kept
@@ -80,7 +80,7 @@ def test_versions_are_listed_in_pages_and_as_a_file(cast: Cast, book: PriceBook)
             break
         cursor = f"&cursor={page['next_cursor'].replace('+', '%2B')}"
     assert seen == [1, 2, 3, 4, 5]
-    rows = csv_of(caller.get(f"{VERSIONS}?price_book={book.id}", Accept="text/csv"))
+    rows = csv_of(caller.get(f"{VERSIONS}?price_book_id={book.id}", Accept="text/csv"))
     assert [(row["version"], row["price"], row["unit"]) for row in rows][:2] == [
         ("1", "0", "price_per_mtok"),
         ("2", "1", "price_per_mtok"),
@@ -97,7 +97,7 @@ def test_versions_of_one_instant_come_one_after_another(cast: Cast) -> None:
     caller = program(cast.provider)
     page = caller.get(f"{VERSIONS}?limit=2").json()
     rest = caller.get(f"{VERSIONS}?limit=2&cursor={page['next_cursor']}").json()
-    found = [one["price_book"] for one in (*page["price_versions"], *rest["price_versions"])]
+    found = [one["price_book_id"] for one in (*page["price_versions"], *rest["price_versions"])]
     assert len(set(found)) == len(found) == 4
     assert found[-1] == str(later.id)
     assert rest["next_cursor"] is None
@@ -145,7 +145,7 @@ def test_a_price_for_what_is_counted_comes_too_late(cast: Cast) -> None:
     assert answer.json()["field"] == "effective_at"
 
 
-@pytest.mark.parametrize("body", [b"no json", b"[]", b'{"price_book": "x"}'])
+@pytest.mark.parametrize("body", [b"no json", b"[]", b'{"price_book_id": "x"}'])
 def test_a_body_that_cannot_be_read_is_a_400(cast: Cast, body: bytes) -> None:
     answer = program(cast.provider).client.post(VERSIONS, body, content_type="application/json")
     assert answer.status_code == 400

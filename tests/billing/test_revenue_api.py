@@ -65,7 +65,7 @@ def test_a_tenant_states_and_both_parties_read(client: Client, world: World, sha
         found = call(client, party, path_of(world)).json()
         assert [one["id"] for one in found["statements"]] == [made["id"]]
         due = found["due"][-1]
-        assert (due["state"], due["statement"], due["metered_amount"]) == ("stated", made["id"], "100.00")
+        assert (due["state"], due["statement_id"], due["metered_amount"]) == ("stated", made["id"], "100.00")
         assert (due["difference_amount"], due["difference_percent"], due["within_tolerance"]) == (
             "0.00",
             "0.0000",
@@ -80,7 +80,7 @@ def test_a_tenant_states_and_both_parties_read(client: Client, world: World, sha
 def test_what_is_due_says_that_it_waits(client: Client, world: World, shared: Shared) -> None:
     due = call(client, world.provider, path_of(world)).json()["due"][-1]
     assert (due["term"], due["state"]) == (shared.term.ref, "estimated")
-    assert (due["difference_amount"], due["within_tolerance"], due["statement"]) == (None, None, None)
+    assert (due["difference_amount"], due["within_tolerance"], due["statement_id"]) == (None, None, None)
 
 
 def test_a_provider_states_nothing(client: Client, world: World, shared: Shared) -> None:

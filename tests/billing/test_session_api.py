@@ -81,7 +81,7 @@ def test_a_tenant_says_no_state_and_takes_nothing_back(tenant: Program) -> None:
     session = begun(tenant, "SP-0001")
     refused = [
         tenant.post(f"sessions/{session['id']}/state", state="stopped"),
-        tenant.post("take-backs", session=session["id"]),
+        tenant.post("take-backs", session_id=session["id"]),
     ]
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "permission_denied")] * 2
     assert tenant.get(f"sessions/{session['id']}").json()["state"] == "running"
@@ -90,12 +90,12 @@ def test_a_tenant_says_no_state_and_takes_nothing_back(tenant: Program) -> None:
 def test_a_take_back_with_notice_and_one_without(tenant: Program, provider: Program) -> None:
     session = begun(tenant, "SP-0001")
     at = text(ago(-10))
-    noticed = provider.post("take-backs", session=session["id"], at=at)
+    noticed = provider.post("take-backs", session_id=session["id"], at=at)
     assert noticed.status_code == 201
     assert (noticed.json()["to"], noticed.json()["state"], noticed.json()["ending"]) == (at, "running", "")
     assert noticed.json()["noticed_at"] is not None
     other = tenant.post("sessions", term="SP-0001", name="other", at=text(ago(30))).json()
-    taken = provider.post("take-backs", session=other["id"], at=text(ago(1))).json()
+    taken = provider.post("take-backs", session_id=other["id"], at=text(ago(1))).json()
     assert (taken["ending"], taken["noticed_at"]) == ("taken_back", None)
 
 
@@ -126,7 +126,7 @@ def test_volumes_are_made_resized_and_deleted(tenant: Program, provider: Program
         ("volumes", {"term": "B-0001", "volume": "data"}, (400, "invalid"), "gigabytes"),
         ("volumes", {"term": "B-0001", "volume": "data", "gigabytes": -1}, (400, "invalid"), "gigabytes"),
         ("volumes", {"term": "D-0001", "volume": "data", "gigabytes": 1}, (422, "wrong_terms"), ""),
-        ("take-backs", {"session": "one"}, (400, "invalid"), "session"),
+        ("take-backs", {"session_id": "one"}, (400, "invalid"), "session_id"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -150,7 +150,7 @@ def test_others_see_nothing(cast: Cast, tenant: Program) -> None:
         outsider.get(f"sessions/{session['id']}"),
         outsider.post(f"sessions/{session['id']}/stop"),
         outsider.post(f"sessions/{session['id']}/state", state="stopped"),
-        outsider.post("take-backs", session=session["id"]),
+        outsider.post("take-backs", session_id=session["id"]),
         outsider.post("sessions", term="D-0001", name="train"),
         outsider.post("volumes", term="B-0001", volume="data", gigabytes=0),
     ]

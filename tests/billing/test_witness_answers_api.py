@@ -49,7 +49,7 @@ def call(client: Client, organization: Organization, world: World, body: Any = N
 def body_of(shared: Shared, **changed: Any) -> dict[str, Any]:
     given = {
         "term": shared.term.ref,
-        "deployment": str(shared.deployment.id),
+        "deployment_id": str(shared.deployment.id),
         "model": MODEL,
         "token_class": "output",
         "from_at": "2026-03-01T00:00:00Z",

@@ -28,7 +28,7 @@ def instant(days_ago: int) -> str:
 
 def test_a_program_gives_a_model_takes_it_back_and_ends_it_all(cast: Cast, server: Endpoint) -> None:
     chat, provider = make_deployment(cast.provider, cast.tenant), Program(cast.provider)
-    where, what = f"deployments/{chat.pk}", {"endpoint": str(server.pk), "model": "m"}
+    where, what = f"deployments/{chat.pk}", {"endpoint_id": str(server.pk), "model": "m"}
     at, then, last, past = (instant(days) for days in (4, 3, 2, 1))
     bound = provider.post(f"{where}/bind", {**what, "from_at": at})
     assert (bound.status_code, bound.json()["bindings"]) == (200, [{**what, "from_at": at, "to_at": None}])

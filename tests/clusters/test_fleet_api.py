@@ -132,21 +132,21 @@ def test_a_deployment_is_made_of_own_endpoints(cast: Cast, fleet: dict[str, str]
         "slug": "chat",
         "name": "Chat",
         "from_at": at,
-        "bindings": [{"endpoint": fleet["endpoint"], "model": "another-model"}],
+        "bindings": [{"endpoint_id": fleet["endpoint"], "model": "another-model"}],
     }
     made = provider.post("deployments", body, key="d-1")
     assert made.status_code == 201, made.json()
     assert made.json()["bindings"] == [
-        {"endpoint": fleet["endpoint"], "model": "another-model", "from_at": at, "to_at": None}
+        {"endpoint_id": fleet["endpoint"], "model": "another-model", "from_at": at, "to_at": None}
     ]
     assert Program(cast.tenant).get(f"deployments/{made.json()['id']}") == made.json()
     assert provider.post("deployments", body, key="d-1").json() == made.json()
     codes = {
         "deployment_name_taken": body,
         "model_bound": {**body, "slug": "chat-2"},
-        "endpoint_unknown": {**body, "slug": "c", "bindings": [{"endpoint": str(cast.alice.pk), "model": "m"}]},
+        "endpoint_unknown": {**body, "slug": "c", "bindings": [{"endpoint_id": str(cast.alice.pk), "model": "m"}]},
         "not_found": {**body, "tenant": "nobody"},
-        "invalid": {**body, "bindings": [{"endpoint": "x"}]},
+        "invalid": {**body, "bindings": [{"endpoint_id": "x"}]},
     }
     assert {code: provider.post("deployments", wrong).json()["code"] for code, wrong in codes.items()} == {
         code: code for code in codes

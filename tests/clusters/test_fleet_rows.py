@@ -64,7 +64,7 @@ def test_a_card_and_its_slice_say_where_they_are(part: Slice) -> None:
     assert (told["node"], told["cluster"], told["position"], told["memory_mib"]) == ("node-a", "sample-1", 3, 81_559)
     assert (told["uuid"], told["model"], told["retired_at"]) == (card.uuid, card.model, None)
     slice_told = fleet_rows.slice_row(part)
-    assert (slice_told["accelerator"], slice_told["node"]) == (str(card.pk), "node-a")
+    assert (slice_told["accelerator_id"], slice_told["node"]) == (str(card.pk), "node-a")
     assert (slice_told["kind"], slice_told["share_permille"], slice_told["label"]) == ("whole", 1000, "")
 
 
@@ -72,7 +72,11 @@ def test_an_allocation_says_who_holds_what_and_until_when(cast: Cast, part: Slic
     until = EPOCH + timedelta(hours=5)
     made = make_allocation(part, cast.tenant, EPOCH, until.astimezone(timezone(timedelta(hours=8))))
     told = fleet_rows.allocation_row(made)
-    assert (told["tenant"], told["slice"], told["accelerator"]) == ("tenant", str(part.pk), str(part.accelerator_id))
+    assert (told["tenant"], told["slice_id"], told["accelerator_id"]) == (
+        "tenant",
+        str(part.pk),
+        str(part.accelerator_id),
+    )
     assert (told["from_at"], told["to_at"]) == (AT, "2026-03-01T05:00:00Z")
     assert fleet_rows.allocation_row(make_allocation(part, cast.tenant, until))["to_at"] is None
 
@@ -86,7 +90,7 @@ def test_a_server_and_a_deployment_say_what_they_serve(cast: Cast, part: Slice) 
     row = fleet_rows.deployment_row(deployment)
     assert (row["provider"], row["tenant"], row["to_at"]) == ("provider", "tenant", None)
     assert row["bindings"] == [
-        {"endpoint": str(server.pk), "model": "large", "from_at": AT, "to_at": "2026-03-01T00:00:00.000001Z"}
+        {"endpoint_id": str(server.pk), "model": "large", "from_at": AT, "to_at": "2026-03-01T00:00:00.000001Z"}
     ]
 
 

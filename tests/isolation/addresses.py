@@ -79,7 +79,7 @@ def admin_path(name: str) -> str:
 
 
 BOOK = {"book": "{book}"}
-NO_PRICES = {"price_book": "{book}", "effective_at": "2000-01-01T00:00:00Z", "prices": []}
+NO_PRICES = {"price_book_id": "{book}", "effective_at": "2000-01-01T00:00:00Z", "prices": []}
 DRAFT = {"draft_id": "{draft}"}
 NO_AMENDMENT = {"amendment_id": "00000000-0000-0000-0000-000000000009"}
 NO_COUPON = {"coupon_id": "00000000-0000-0000-0000-000000000009"}
@@ -294,7 +294,7 @@ ADDRESSES = [
     Address("api-price-books", programs(tenant=404, provider=400, outsider=400), "post"),
     Address("api-price-index", OWN_API),
     Address("api-price-versions", OWN_API),
-    Address("api-price-versions", OWN_API, body={"price_book": "{book}"}),
+    Address("api-price-versions", OWN_API, body={"price_book_id": "{book}"}),
     Address("api-price-versions", programs(tenant=404, provider=201, outsider=404), "post", body=NO_PRICES),
     Address("api-price-version", BETWEEN_THEM, arguments={"version_id": "{version}"}),
     Address("api-invoice", BETWEEN_THEM, arguments=INVOICE_ID),

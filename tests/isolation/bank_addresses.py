@@ -8,7 +8,7 @@ from tests.isolation.callers import BETWEEN_THEM, OWN_API, OWN_PROVIDER, PROVIDE
 
 POSTED_NOTHING: Final = people(alice=404, bob=404, charlie=422, petra=422)
 NO_ID: Final = "00000000-0000-0000-0000-000000000009"
-NOT_THEIRS: Final = {"parts": [{"invoice": NO_ID, "amount": "1.00"}]}
+NOT_THEIRS: Final = {"parts": [{"invoice_id": NO_ID, "amount": "1.00"}]}
 NOBODY: Final = programs(tenant=404, provider=404, outsider=404)
 NO_SCHEDULE: Final = people(alice=404, bob=404, charlie=404, petra=422)
 NO_STEP: Final = people(alice=404, bob=404, charlie=404, petra=404)
@@ -56,7 +56,7 @@ BANK_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict
     ("api-bank-accounts", OWN_API, "get", {}, {}),
     ("api-bank-accounts", programs(tenant=404, provider=400, outsider=400), "post", {}, {}),
     ("api-bank-account-close", NOBODY, "post", {"account_id": NO_ID}, {}),
-    ("api-bank-line-keep", programs(tenant=404, provider=422, outsider=404), "post", MOVEMENT, {"tenant": NO_ID}),
+    ("api-bank-line-keep", programs(tenant=404, provider=422, outsider=404), "post", MOVEMENT, {"tenant_id": NO_ID}),
     ("api-bank-line-set-aside", programs(tenant=404, provider=200, outsider=404), "post", MOVEMENT, {"note": "a"}),
     ("api-invoice-dunning-hold", programs(tenant=404, provider=201, outsider=404), "post", INVOICE_ID, HOLD),
     ("api-dunning-take-back", NOBODY, "post", {"step_id": NO_ID}, {"reason": "a"}),

@@ -41,7 +41,7 @@ CORRECTION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str]
         NOT_THERE,
         "post",
         {},
-        {"balance": NOBODYS, "amount": "1", "method": "bank_transfer", "reason": "Over."},
+        {"balance_id": NOBODYS, "amount": "1", "method": "bank_transfer", "reason": "Over."},
     ),
     ("api-refund", NOT_THERE, "get", REFUND, {}),
     ("api-contract-purchases", BETWEEN_THEM, "get", CONTRACT, {}),

@@ -14,7 +14,7 @@ DRAFT: Final = {"draft_id": "{draft}"}
 NO_DRAFT: Final = {"draft_id": "0198c5a0-0000-7000-8000-000000000000"}
 NO_PAYOUT: Final = {"payout_id": "0198c5a0-0000-7000-8000-000000000000"}
 AHEAD: Final = "2999-01-01T00:00:00Z"
-NEW_DRAFT: Final = {"price_book": "0198c5a0-0000-7000-8000-000000000000", "effective_at": AHEAD}
+NEW_DRAFT: Final = {"price_book_id": "0198c5a0-0000-7000-8000-000000000000", "effective_at": AHEAD}
 NO_OPERATOR: Final = people(alice=404, bob=404, charlie=404, petra=404)
 NO_ORGANIZATION: Final = {"organization_id": "0198c5a0-0000-7000-8000-000000000000"}
 

@@ -17,7 +17,7 @@ SESSION_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], d
     ("api-session", BETWEEN_THEM, "get", SESSION, {}),
     ("api-session-state", PROVIDER_SAYS, "post", SESSION, {"state": "running"}),
     ("api-session-stop", BETWEEN_THEM, "post", SESSION, {}),
-    ("api-take-backs", PROVIDER_SAYS, "post", {}, {"session": "{session}"}),
+    ("api-take-backs", PROVIDER_SAYS, "post", {}, {"session_id": "{session}"}),
     ("api-volumes", OWN_API, "get", {}, {}),
     ("api-volumes", programs(tenant=422, provider=422, outsider=404), "post", {}, SIZE),
 )

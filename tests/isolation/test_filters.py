@@ -27,13 +27,13 @@ THEIRS: Final = {
     "action": "quartz",
     "actor": "petra@example.com",
     "book": "{book}",
-    "budget": "{budget}",
+    "budget_id": "{budget}",
     "by_key": "true",
     "card": "{card}",
     "cluster": "{cluster}",
     "contract": "{contract}",
     "deployment": "{deployment id}",
-    "endpoint": "{deployment}",
+    "endpoint_id": "{deployment}",
     "external_subscription_id": "{contract}",
     "first_day": "2026-03-01",
     "from": "2026-03-01T00:00:00Z",
@@ -45,7 +45,7 @@ THEIRS: Final = {
     "meter": "{meter}",
     "model": MODEL,
     "node": "{node}",
-    "price_book": "{book}",
+    "price_book_id": "{book}",
     "profile": "quartz",
     "project": "{budget}",
     "provider": "provider",
@@ -93,7 +93,7 @@ def asked_by_programs() -> dict[str, set[str]]:
 def test_every_filter_is_known_here() -> None:
     names = asked_by_pages().union(*asked_by_programs().values())
     assert names - set(THEIRS) - PLAIN == set(), "does it name something of an organization's?"
-    assert (set(THEIRS) | PLAIN) - names <= {"by_key", "endpoint", "profile"}
+    assert (set(THEIRS) | PLAIN) - names <= {"by_key", "endpoint_id", "profile"}
 
 
 def own_lists(caller: str) -> Iterator[Address]:

@@ -47,7 +47,7 @@ def test_a_contract_is_drafted_once_for_a_key_and_anew_without_one(cast: Cast, w
         "currency": "USD",
         "time_zone": "UTC",
         "from_at": "2026-03-01T00:00",
-        "price_book": str(world.book.id),
+        "price_book_id": str(world.book.id),
         "changes": [RULE],
     }
     petra = Program(cast.provider)

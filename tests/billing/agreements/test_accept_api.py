@@ -27,7 +27,7 @@ def offered(world: World) -> dict[str, Any]:
     petra = Program(world.provider)
     made = petra.post(LIST, draft(world, world.make_slices(2)), 201)
     petra.post(f"/api/v1/amendments/{made['id']}/offer")
-    read: dict[str, Any] = petra.get(f"{LIST}/{made['contract']}").json()
+    read: dict[str, Any] = petra.get(f"{LIST}/{made['contract_id']}").json()
     return read
 
 

@@ -53,7 +53,7 @@ def draft(world: World, slices: list[Slice], **changed: Any) -> dict[str, Any]:
         "currency": "USD",
         "time_zone": "Europe/Berlin",
         "from_at": "2026-03-01T00:00",
-        "price_book": str(world.book.id),
+        "price_book_id": str(world.book.id),
         "changes": [new_lease(slices)],
         **changed,
     }
@@ -88,10 +88,10 @@ def test_a_contract_is_drafted_offered_and_accepted_by_both(cast: Cast) -> None:
     done = petra.post(f"{address}/accept", {**word, "name": "Petra Sample"})
     assert (done["state"], done["version"], done["difference"]) == ("accepted", 1, None)
 
-    contract = f"{LIST}/{made['contract']}"
+    contract = f"{LIST}/{made['contract_id']}"
     read = alice.get(contract).json()
     assert read == petra.get(contract).json()
-    assert (read["state"], read["from_at"], read["open_amendment"]) == ("active", "2026-02-28T23:00:00Z", None)
+    assert (read["state"], read["from_at"], read["open_amendment_id"]) == ("active", "2026-02-28T23:00:00Z", None)
     assert read["terms"][0]["wordings"][0]["wording"]["price_per_gpu_hour"] == "2.5"
     [version] = alice.get(f"{contract}/versions").json()["versions"]
     assert (version["sha256"], version["amendment"]) == (seen["sha256"], 1)
@@ -137,12 +137,12 @@ def test_an_amendment_shows_what_it_changes_in_words_and_in_last_month_s_money(c
     ("changed", "field"),
     [
         ({"tenant": "nobody"}, "tenant"),
-        ({"currency": "EUR"}, "price_book"),
+        ({"currency": "EUR"}, "price_book_id"),
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"from_at": "2026-03-29T02:30"}, "from_at"),
         ({"from_at": "2026-10-25T02:30"}, "from_at"),
         ({"to_at": "2026-03-01T00:00"}, "to_at"),
-        ({"price_book": "00000000-0000-0000-0000-000000000001"}, "price_book"),
+        ({"price_book_id": "00000000-0000-0000-0000-000000000001"}, "price_book_id"),
         ({"changes": []}, "changes"),
         (
             {"changes": [{"from_at": "2026-03-05T00:00:00Z", "wording": share_wording("101")}]},
@@ -176,7 +176,7 @@ def test_a_third_party_drafts_nothing_for_others_and_nobody_decides_for_another(
     assert Program(cast.tenant).post(f"{address}/accept", word, 409)["code"] == "other_terms"
     assert Program(cast.tenant).post(f"{address}/withdraw", {}, 409)["code"] == "amendment_closed"
     assert Program(cast.tenant).post(f"{address}/decline")["state"] == "declined"
-    drafted = Program(cast.provider).post(f"{LIST}/{made['contract']}/amendments", {"changes": body["changes"]}, 201)
+    drafted = Program(cast.provider).post(f"{LIST}/{made['contract_id']}/amendments", {"changes": body["changes"]}, 201)
     assert Program(cast.provider).post(f"/api/v1/amendments/{drafted['id']}/withdraw")["state"] == "withdrawn"
     reader = Program(cast.provider, ("contracts:read",))
     reader.post(LIST, body, 403)

@@ -66,7 +66,7 @@ def test_either_party_proposes_the_end_and_both_bring_it_about(
 
     assert (done["state"], done["actions"], done["ends_at"]) == ("accepted", [], said(END))
     read = other.get(f"{LIST}/{world.contract.id}").json()
-    assert (read["state"], read["to_at"], read["open_amendment"]) == ("terminated", said(END), None)
+    assert (read["state"], read["to_at"], read["open_amendment_id"]) == ("terminated", said(END), None)
     assert {each["to_at"] for each in read["terms"]} == {said(END)}
     latest = other.get(f"{LIST}/{world.contract.id}/versions").json()["versions"][0]
     assert (latest["number"], latest["sha256"]) == (done["version"], offered["sha256"])

@@ -175,7 +175,7 @@ def test_versions_are_answered_with_the_words_of_both_or_none(world: World) -> N
     assert {word["sha256"] for word in second["accepted_by"]} == {second["sha256"]}
     world.contract.refresh_from_db()
     told = contract_json(world.contract)
-    assert (told["version"], told["to_at"], told["open_amendment"]) == (2, None, None)
+    assert (told["version"], told["to_at"], told["open_amendment_id"]) == (2, None, None)
     [term] = told["terms"]
     assert (term["from_at"], term["to_at"]) == ("2026-03-05T12:00:00Z", "2026-03-06T12:00:00Z")
     assert [each["version"] for each in term["wordings"]] == [2]

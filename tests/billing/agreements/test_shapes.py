@@ -47,7 +47,7 @@ def test_what_goes_without_saying() -> None:
         {"grace_hours": -1},
         {"currency": "USDX"},
         {"time_zone": "x" * 65},
-        {"price_book": "no id"},
+        {"price_book_id": "no id"},
         {"period_kind": "lunar"},
         {"collection": "by post"},
         {"provider": "not a slug"},
@@ -78,7 +78,7 @@ def test_a_draft_names_what_is_missing(name: str) -> None:
         {"grace_hours": 8760},
         {"period_length_s": 2**31 - 1},
         {"to_at": None},
-        {"price_book": None},
+        {"price_book_id": None},
         {"note": "x" * 1000},
     ],
 )

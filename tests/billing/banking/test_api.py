@@ -41,9 +41,9 @@ def test_from_a_file_over_a_match_by_hand_to_taking_it_back(cast: Cast, client: 
     assert call(client, cast.tenant, "bank-statements").json()["statements"] == []
     [line] = call(client, cast.provider, "bank-lines").json()["lines"]
     assert (line["amount"], line["left"], line["state"], line["account"]) == ("50.00", "50.00", "unmatched", IBAN)
-    parts = {"parts": [{"invoice": str(invoice.pk), "amount": "42.00"}], "note": "told"}
+    parts = {"parts": [{"invoice_id": str(invoice.pk), "amount": "42.00"}], "note": "told"}
     matched = call(client, cast.provider, f"bank-lines/{line['id']}/match", parts).json()
-    assert (matched["left"], matched["matches"][0]["invoice"]) == ("8.00", str(invoice.pk))
+    assert (matched["left"], matched["matches"][0]["invoice_id"]) == ("8.00", str(invoice.pk))
     assert Invoice.objects.get().state == InvoiceState.PAID
     undo = f"bank-matches/{matched['matches'][0]['id']}/undo"
     undone = call(client, cast.provider, undo, {"reason": "wrong"}).json()
@@ -61,15 +61,15 @@ def test_what_no_invoice_has_goes_to_a_balance_or_leaves_the_books(cast: Cast, c
     [line] = call(client, cast.provider, "bank-lines").json()["lines"]
     address = f"bank-lines/{line['id']}"
 
-    kept = call(client, cast.provider, f"{address}/keep", {"tenant": str(cast.tenant.pk), "amount": "30.00"}).json()
+    kept = call(client, cast.provider, f"{address}/keep", {"tenant_id": str(cast.tenant.pk), "amount": "30.00"}).json()
     assert (kept["left"], kept["matches"][0]["kind"], kept["matches"][0]["amount"]) == ("20.00", "balance", "30.00")
     aside = call(client, cast.provider, f"{address}/set-aside", {"note": "interest"}).json()
     assert (aside["left"], aside["matches"][1]["kind"], aside["state"]) == ("0.00", "aside", "matched")
 
-    nobody = call(client, cast.provider, f"{address}/keep", {"tenant": str(cast.outsider.pk)})
+    nobody = call(client, cast.provider, f"{address}/keep", {"tenant_id": str(cast.outsider.pk)})
     assert (nobody.status_code, nobody.json()["code"]) == (422, "wrong_bank_match")
     assert call(client, cast.provider, f"{address}/set-aside", {}).json()["code"] == "bank_call_malformed"
-    for act, body in (("keep", {"tenant": str(cast.tenant.pk)}), ("set-aside", {"note": "mine"})):
+    for act, body in (("keep", {"tenant_id": str(cast.tenant.pk)}), ("set-aside", {"note": "mine"})):
         assert call(client, cast.outsider, f"{address}/{act}", body).status_code == 404
 
 
@@ -82,7 +82,7 @@ def test_a_proposal_is_told(cast: Cast, client: Client) -> None:
     [proposal] = call(client, cast.provider, f"bank-lines/{line['id']}").json()["proposals"]
     assert proposal == {
         "rule": "name_amount",
-        "parts": [{"invoice": str(invoice.pk), "amount": "42.00"}],
+        "parts": [{"invoice_id": str(invoice.pk), "amount": "42.00"}],
         "surplus": "0.00",
     }
 

@@ -95,7 +95,8 @@ def test_alerts_are_listed_in_pages_and_the_file_holds_the_same(cast: Cast, clie
     assert rest["next_cursor"] is None
     assert {one["budget_id"] for one in alerts} == {made["id"]}
     assert (
-        call(client, cast.tenant, f"alerts?kind=stopped&budget={made['id']}&side=tenant").json()["alerts"] == alerts[:1]
+        call(client, cast.tenant, f"alerts?kind=stopped&budget_id={made['id']}&side=tenant").json()["alerts"]
+        == alerts[:1]
     )
     headers = {"Authorization": f"Bearer {api_key(cast.tenant)}", "Accept": "text/csv"}
     rows = rows_of(client.get("/api/v1/alerts", headers=headers))

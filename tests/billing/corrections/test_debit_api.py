@@ -126,7 +126,7 @@ def test_lists_go_in_pages_the_latest_first_and_the_file_holds_the_same(world: W
 def test_a_row_says_what_it_is_about(world: World) -> None:
     made = debit(position=1)
     row = debit_row(made)
-    assert (row["invoice"], row["invoice_number"], row["line"]) == (str(first().pk), first().number, 1)
+    assert (row["invoice_id"], row["invoice"], row["line"]) == (str(first().pk), first().number, 1)
     assert (row["amount"], row["currency"], row["cause"], row["term_ref"]) == (
         "30.00", "USD", "correction", made.term.ref,
     )  # fmt: skip

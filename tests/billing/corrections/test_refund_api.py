@@ -20,14 +20,20 @@ def calls() -> Callers:
 
 def body_of(calls: Callers, **changes: object) -> dict[str, object]:
     (balance,) = calls.get("tenant", "tenant-balances").json()["balances"]
-    return {"balance": balance["id"], "amount": "30", "method": "bank_transfer", "reason": "Contract ended", **changes}
+    return {
+        "balance_id": balance["id"],
+        "amount": "30",
+        "method": "bank_transfer",
+        "reason": "Contract ended",
+        **changes,
+    }
 
 
 def test_a_balance_is_paid_out_by_transfer_and_may_come_back(calls: Callers) -> None:
     made = calls.post("provider", "refunds", body_of(calls), key="re-1")
     assert made.status_code == 201
     said = made.json()
-    assert (said["state"], said["amount"], said["payment"]) == ("pending", "30.00", None)
+    assert (said["state"], said["amount"], said["payment_id"]) == ("pending", "30.00", None)
     assert calls.post("provider", "refunds", body_of(calls), key="re-1").json() == said
     assert calls.get("tenant", f"refunds/{said['id']}").json() == said
     (balance,) = calls.get("provider", "tenant-balances").json()["balances"]

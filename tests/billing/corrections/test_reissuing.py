@@ -335,10 +335,10 @@ def test_the_api_answers_with_the_invoice_that_stands(first: Invoice) -> None:
     assert answers[0].json() == answers[1].json()
     made = Invoice.objects.get(reissues=first)
     assert answers[0].json() == {
-        "invoice": str(made.pk),
+        "invoice_id": str(made.pk),
         "number": "INV-0002",
         "state": "issued",
-        "reissues": str(first.pk),
+        "reissues_id": str(first.pk),
         "total": "36.00",
         "currency": "USD",
     }

@@ -44,7 +44,7 @@ def test_both_read_what_is_left_and_the_provider_gives_it_back_once(calls: Calle
     assert made.status_code == 201
     [refund] = made.json()["refunds"]
     assert (refund["amount"], refund["method"], refund["state"]) == ("30.00", "card", "pending")
-    assert (refund["payment"], refund["top_up"]) == (None, str(TopUp.objects.get().pk))
+    assert (refund["payment_id"], refund["top_up_id"]) == (None, str(TopUp.objects.get().pk))
     assert calls.post("provider", path(calls, "credit-refunds"), BODY, key="back-1").json() == made.json()
     assert calls.get("tenant", f"refunds/{refund['id']}").json() == refund
     [left] = calls.get("provider", path(calls, "purchases")).json()["purchases"]

@@ -261,7 +261,7 @@ def test_a_first_version_is_accepted_where_the_contract_is_read(cast: Cast) -> N
     petra = Program(cast.provider)
     made = petra.post("/api/v1/contracts", draft(world, world.make_slices(1)), 201)
     offer = petra.post(f"/api/v1/amendments/{made['id']}/offer")
-    path = f"/contracts/{made['contract']}/"
+    path = f"/contracts/{made['contract_id']}/"
     assert "Accept this contract" not in read(signed_in(cast.bob), f"/t{path}")
     for person, side in ((cast.alice, "t"), (cast.petra, "p")):
         client = signed_in(person)
@@ -273,4 +273,4 @@ def test_a_first_version_is_accepted_where_the_contract_is_read(cast: Cast) -> N
         assert client.post(offered_at, {"action": "accept", "name": "A", "sha256": offer["sha256"]}).status_code == 302
         assert "Accept this contract" not in read(client, f"/{side}{path}")
         assert "First version of" in read(client, offered_at)
-    assert Contract.objects.get(pk=made["contract"]).state == "active"
+    assert Contract.objects.get(pk=made["contract_id"]).state == "active"

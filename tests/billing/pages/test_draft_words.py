@@ -27,7 +27,20 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 ENTRY = DraftEntry(
-    UUID(int=1), "C-1", "Provider", "Tenant", "EUR", "UTC", MARCH, APRIL, DraftState.RUNNING, Decimal(0), None, None
+    UUID(int=1),
+    "C-1",
+    "Provider",
+    "provider",
+    "Tenant",
+    "tenant",
+    "EUR",
+    "UTC",
+    MARCH,
+    APRIL,
+    DraftState.RUNNING,
+    Decimal(0),
+    None,
+    None,
 )
 
 BASIS = PeriodBasis(

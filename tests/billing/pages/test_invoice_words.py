@@ -27,8 +27,10 @@ SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 def row(**changes: Any) -> InvoiceRow:
     plain: dict[str, Any] = {
-        "id": UUID(int=1), "number": "INV-1", "issuer_id": UUID(int=2), "issuer": "provider", "tenant_id": UUID(int=3),
-        "tenant": "tenant", "contract": "C-1", "kind": "period", "currency": "USD", "time_zone": "UTC",
+        "id": UUID(int=1), "number": "INV-1", "issuer_id": UUID(int=2), "issuer": "provider", "issuer_slug": "p",
+        "tenant_id": UUID(int=3),
+        "tenant": "tenant", "tenant_slug": "t",
+        "contract": "C-1", "kind": "period", "currency": "USD", "time_zone": "UTC",
         "from_at": datetime(2026, 3, 1, tzinfo=UTC), "to_at": datetime(2026, 4, 1, tzinfo=UTC),
         "subtotal": Decimal(10), "tax": Decimal(0), "total": Decimal(10), "outstanding": Decimal(10),
         "state": InvoiceState.ISSUED, "issued_at": datetime(2026, 4, 1, tzinfo=UTC), "due_at": DUE, "paid_at": None,

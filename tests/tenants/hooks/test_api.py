@@ -146,7 +146,7 @@ def test_an_endpoint_of_another_is_not_there(client: Client, house: Organization
     ):
         assert call(client, other, method, address, body).status_code == 404
     assert call(client, other, "get", "webhook-deliveries").json() == {"deliveries": [], "next_cursor": None}
-    assert call(client, other, "get", "webhook-deliveries", {"endpoint": made["id"]}).json() == {
+    assert call(client, other, "get", "webhook-deliveries", {"endpoint_id": made["id"]}).json() == {
         "deliveries": [],
         "next_cursor": None,
     }

@@ -120,7 +120,7 @@ def test_since_when_must_be_an_instant(client: Client, house: Organization, body
     assert [one["field"] for one in answer.json()["errors"]] == ["since"]
 
 
-@pytest.mark.parametrize(("query", "field"), [({"state": "lost"}, "state"), ({"endpoint": "x"}, "endpoint")])
+@pytest.mark.parametrize(("query", "field"), [({"state": "lost"}, "state"), ({"endpoint_id": "x"}, "endpoint_id")])
 def test_a_list_that_cannot_be_is_refused(
     client: Client, house: Organization, query: dict[str, str], field: str
 ) -> None:
@@ -136,9 +136,9 @@ def test_deliveries_are_listed_by_state_and_endpoint_the_newest_first(
     first, second = make_endpoint(house), make_endpoint(house)
     events = [happen(house, subject_id=uuid4()) for _ in range(2)]
     WebhookDelivery.objects.filter(endpoint=second).update(state=state)
-    read = call(client, house, "get", DELIVERIES, {"state": state, "endpoint": str(second.pk)}).json()["deliveries"]
+    read = call(client, house, "get", DELIVERIES, {"state": state, "endpoint_id": str(second.pk)}).json()["deliveries"]
     assert [one["message_id"] for one in read] == [f"msg_{one.pk.hex}" for one in reversed(events)]
-    assert {one["endpoint"] for one in read} == {str(second.pk)}
+    assert {one["endpoint_id"] for one in read} == {str(second.pk)}
     assert all((one["due_at"] is not None) == (state == DeliveryState.WAITING) for one in read)
     assert len(call(client, house, "get", DELIVERIES).json()["deliveries"]) == 4
     assert len(deliveries_of(Actor(house, ""), 3)) == 3

@@ -32,7 +32,7 @@ def test_a_key_is_made_once_used_rotated_and_revoked(cast: Cast, client: Client)
     read = call(client, caller, "get", key).json()
     assert (read["state"], read["last_used_from"], read["created_by"][:10]) == ("in_use", "127.0.0.1", "API key fk")
     rotated = call(client, caller, "post", f"{key}/rotate", {"overlap_hours": 0}).json()
-    assert (rotated["rotated_from"], rotated["networks"]) == (read["id"], ["127.0.0.0/8"])
+    assert (rotated["rotated_from_id"], rotated["networks"]) == (read["id"], ["127.0.0.0/8"])
     assert call(client, secret, "get", "price-books").status_code == 401
     assert call(client, rotated["secret"], "get", "price-books").status_code == 200
     new = f"api-keys/{rotated['id']}"
