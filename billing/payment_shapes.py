@@ -11,6 +11,16 @@ from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
 
 
+class TakenBackSerializer(serializers.Serializer[Any]):
+    """Money of a payment, or of bought credit, that did not stay; the event `payment.reversed` has the same id."""
+
+    id = serializers.UUIDField()
+    amount = serializers.CharField()
+    reference = serializers.CharField(help_text="the bank's, Stripe's, or of who took it back")
+    reason = serializers.CharField(help_text="as `payment.reversed` says it")
+    reversed_at = serializers.DateTimeField()
+
+
 class PaymentSerializer(serializers.Serializer[Any]):
     """A payment of an invoice; `taken_back` is the part of it that was, by a chargeback say."""
 
@@ -22,7 +32,8 @@ class PaymentSerializer(serializers.Serializer[Any]):
     method = serializers.CharField(help_text="stripe or bank_transfer")
     reference = serializers.CharField()
     amount = serializers.CharField()
-    taken_back = serializers.CharField()
+    taken_back = serializers.CharField(help_text="the sum of `reversals`")
+    reversals = TakenBackSerializer(many=True, help_text="the first one first")
     currency = serializers.CharField()
     received_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField(help_text="when it was recorded, or a part of it taken back")

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from billing import stripe_account
 from billing.api_words import instant, money
-from billing.models import Difference, DifferenceKind, Payment, Payout, PayoutState
+from billing.models import Difference, DifferenceKind, Payment, PaymentReversal, Payout, PayoutState
 from billing.payment_shapes import (
     DifferenceOfStripeSerializer,
     DifferencesOfStripeSerializer,
@@ -299,7 +299,7 @@ def _read_payout(request: Request, payout_id: UUID) -> dict[str, object]:
 
 
 def _payment(row: Payment) -> dict[str, object]:
-    reversals = list(row.reversals.all())
+    reversals = sorted(row.reversals.all(), key=lambda each: (each.reversed_at, each.pk))
     return {
         "id": str(row.pk),
         "invoice_id": str(row.invoice_id),
@@ -310,9 +310,20 @@ def _payment(row: Payment) -> dict[str, object]:
         "reference": row.reference,
         "amount": money(row.amount, row.currency),
         "taken_back": money(sum((each.amount for each in reversals), row.amount * 0), row.currency),
+        "reversals": [_reversal(each, row.currency) for each in reversals],
         "currency": row.currency,
         "received_at": instant(row.received_at),
         "updated_at": instant(row.changed_at),
+    }
+
+
+def _reversal(row: PaymentReversal, currency: str) -> dict[str, object]:
+    return {
+        "id": str(row.pk),
+        "amount": money(row.amount, currency),
+        "reference": row.reference,
+        "reason": row.reason,
+        "reversed_at": instant(row.reversed_at),
     }
 
 

@@ -1,5 +1,6 @@
 """The API of top-ups: a tenant buys prepaid credit on Stripe's page."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +14,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import stripe_account
-from billing.models import Contract, TopUp
+from billing.api_words import instant, money
+from billing.models import Contract, CreditMovement, TopUp
 from billing.money import round_to_minor
+from billing.payment_shapes import TakenBackSerializer
 from billing.stripe_answers import StripeError
 from billing.topups.buying import WrongTopUp, open_top_up, start_top_up
+from billing.topups.charged_back import reason_of, taken_of
 from clusters.bodies import checked
 from tenants.authentication import organization_of
 from tenants.calls import KEY_HEADER, made_once
@@ -54,6 +58,7 @@ class TopUpSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     state = serializers.ChoiceField(["open", "paid", "expired", "differs", "failed", "stopped"])
     url = serializers.CharField(help_text="Stripe's page, while it is open")
+    reversals = TakenBackSerializer(many=True, help_text="what of its payment went back, the first one first")
     created_at = serializers.DateTimeField()
 
 
@@ -82,7 +87,12 @@ class TopUpsView(ListView):
             raise Http404
         found = TopUp.objects.filter(term__contract=contract).select_related("term")
         paged = page_by_key(request, found, ("-created_at", "-pk"))
-        return list_answer(request, "top_ups", paged, TopUpSerializer, _top_up)
+        taken = taken_of(contract.pk)
+
+        def row(one: TopUp) -> dict[str, Any]:
+            return _top_up(one, taken.get((one.term_id, one.grant_name), ()))
+
+        return list_answer(request, "top_ups", paged, TopUpSerializer, row)
 
     @extend_schema(
         operation_id="contracts_top_ups_create",
@@ -122,7 +132,7 @@ class TopUpsView(ListView):
         return Response(_top_up(made), status=status.HTTP_201_CREATED)
 
 
-def _top_up(row: TopUp) -> dict[str, Any]:
+def _top_up(row: TopUp, taken: Sequence[CreditMovement] = ()) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "term": row.term.ref,
@@ -130,5 +140,16 @@ def _top_up(row: TopUp) -> dict[str, Any]:
         "currency": row.currency,
         "state": str(row.state),
         "url": row.url,
+        "reversals": [_reversal(each, row.currency) for each in taken],
         "created_at": row.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _reversal(taken: CreditMovement, currency: str) -> dict[str, str]:
+    return {
+        "id": str(taken.pk),
+        "amount": money(taken.amount, currency),
+        "reference": taken.reference,
+        "reason": reason_of(taken),
+        "reversed_at": instant(taken.at),
     }

@@ -139,10 +139,7 @@ def lift_paid(*, now: datetime) -> int:
     """Lift every suspension whose invoice is not owed any more; return how many."""
     standing = Suspension.objects.filter(end__isnull=True).exclude(step__invoice__state=InvoiceState.ISSUED)
     found = list(standing.select_for_update(of=("self",), skip_locked=True).select_related("step__invoice__contract"))
-    return sum(
-        _end(suspension, reason=f"invoice {suspension.step.invoice.number} is settled", by=SWEEP, now=now)
-        for suspension in found
-    )
+    return sum(_end_settled(suspension, now) for suspension in found)
 
 
 @transaction.atomic
@@ -166,7 +163,7 @@ def take_back(*, provider: Organization, step_id: UUID, reason: str, by: str, no
     if debit is not None:
         take_back_debit(debit_id=debit.pk, reason=reason, by=by, now=now)
     if suspension is not None:
-        _end(suspension, reason=reason.strip(), by=by, now=now)
+        _end(suspension, why="taken_back", reason=reason.strip(), by=by, now=now)
     _note(step.invoice, "dunning.taken_back", by, now, {"action": step.action, "reason": reason.strip()})
     return taken_back
 
@@ -277,18 +274,27 @@ def _write_mails(step: DunningStep, invoice: Invoice, now: datetime) -> None:
     )
 
 
-def _end(suspension: Suspension, *, reason: str, by: str, now: datetime) -> bool:
-    """Lift a suspension whose row is locked; False where somebody did so before the lock was had."""
+def _end_settled(suspension: Suspension, now: datetime) -> bool:
+    """Lift one whose invoice is paid, void or written off: the state in which it is says why."""
+    invoice = suspension.step.invoice
+    return _end(suspension, why=invoice.state, reason=f"invoice {invoice.number} is settled", by=SWEEP, now=now)
+
+
+def _end(suspension: Suspension, *, why: str, reason: str, by: str, now: datetime) -> bool:
+    """Lift a suspension whose row is locked; False where somebody did so before the lock was had.
+
+    `why` is the word that programs are told, `reason` what people read.
+    """
     if SuspensionEnd.objects.filter(suspension=suspension).exists():
         return False
     SuspensionEnd.objects.create(suspension=suspension, reason=reason[:REASON_CHARACTERS_MAX], by=by, at=now)
     step = suspension.step
-    _tell(step.invoice, "dunning.lifted", step, now)
+    _tell(step.invoice, "dunning.lifted", step, now, reason=why)
     _note(step.invoice, "dunning.lifted", by, now, {"reason": reason})
     return True
 
 
-def _tell(invoice: Invoice, kind: str, step: DunningStep, now: datetime) -> None:
+def _tell(invoice: Invoice, kind: str, step: DunningStep, now: datetime, **more: str) -> None:
     body = {
         "id": str(step.pk),
         "invoice_id": str(invoice.pk),
@@ -301,6 +307,7 @@ def _tell(invoice: Invoice, kind: str, step: DunningStep, now: datetime) -> None
         "step": step.action,
         "after_days": step.after_days,
         "suspends_at": instant_text(step.announces_at),
+        **more,
     }
     parties = (invoice.tenant_id, invoice.issuer_id)
     emit_to(parties, kind=kind, subject_id=invoice.pk, at=now, body=body, occasion=str(step.pk))

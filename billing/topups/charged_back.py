@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from billing.stripe_seen import StripeDispute, StripeRefund
 
 BY = "stripe"
+REFUNDED, CHARGED_BACK = "refunded", "charged_back"
 REFUNDED_BY_HAND = "refunded:"
 """Before the id of a refund at Stripe: what credit was taken back for where somebody gave its payment back there."""
 
@@ -39,6 +40,20 @@ def top_up_of(seen: StripeDispute | StripeRefund) -> TopUp | None:
     if found is None and seen.payment_intent_id:
         found = paid.filter(payment_intent_id=seen.payment_intent_id).first()
     return found
+
+
+def taken_of(contract_id: UUID) -> dict[tuple[UUID, str], list[CreditMovement]]:
+    """Return what was taken back of a contract's bought credit, by its term and grant, the first one first."""
+    found: dict[tuple[UUID, str], list[CreditMovement]] = {}
+    taken = CreditMovement.objects.filter(term__contract=contract_id, kind=MovementKind.TAKEN)
+    for each in taken.order_by("at", "pk"):
+        found.setdefault((each.term_id, each.grant), []).append(each)
+    return found
+
+
+def reason_of(taken: CreditMovement) -> str:
+    """Return why credit was taken back: by a hand at Stripe, or by the card holder's bank."""
+    return REFUNDED if taken.reference.startswith(REFUNDED_BY_HAND) else CHARGED_BACK
 
 
 @transaction.atomic
@@ -64,7 +79,6 @@ def take_credit(
         reference=reference,
     )
     post_movements(contract=contract, movements=[moved], now=now)
-    by_hand = reference.startswith(REFUNDED_BY_HAND)
     tell_subject(
         (contract.provider_id, contract.tenant_id),
         "payment.reversed",
@@ -78,8 +92,9 @@ def take_credit(
         contract=contract.number,
         currency=contract.currency,
         amount=money(amount, contract.currency),
-        reason="refunded" if by_hand else "charged_back",
+        reason=reason_of(moved),
     )
+    by_hand = reason_of(moved) == REFUNDED
     _audit("top_up.refunded_by_hand" if by_hand else "top_up.charged_back", top_up, amount, by, now)
 
 

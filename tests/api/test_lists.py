@@ -56,6 +56,7 @@ WHOLE = {
     "price_drafts_retrieve": "one draft",
     "price_versions_retrieve": "one version",
     "price_versions_simulate": "one simulation",
+    "payments_retrieve": "one payment, and what of it went back",
     "profile_read": "one profile",
     "payout_account_retrieve": "one account, and what it still lacks",
     "sign_on_retrieve": "how an organization's members sign in",

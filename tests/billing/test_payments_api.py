@@ -52,11 +52,13 @@ def test_both_parties_read_a_payment_and_what_was_taken_back(cast: Cast, invoice
     later = payment.received_at + HOUR
     since = (Payment.objects.get(pk=payment.pk).changed_at + timedelta(microseconds=1)).isoformat()
     assert call(cast.tenant, "payments", updated_since=since).json()["payments"] == []
-    reverse_payment(
+    made = reverse_payment(
         payment_id=payment.pk, amount=payment.amount, reference="cb-1", reason="dispute", by="sam", now=later
     )
     (back,) = call(cast.tenant, "payments", updated_since=since).json()["payments"]
     assert back["taken_back"] == back["amount"]
+    (reversal,) = back["reversals"]
+    assert (reversal["id"], reversal["amount"], reversal["reason"]) == (str(made.pk), back["amount"], "dispute")
 
 
 def test_an_outsider_reads_no_payment_and_no_payout(cast: Cast, invoice: Invoice) -> None:

@@ -18,7 +18,7 @@ from billing.corrections.credit_notes import issue_credit_note
 from billing.corrections.disputes import answer_dispute, open_dispute
 from billing.corrections.weighing import Scope
 from billing.leasing import end_lease_early, extend_lease, record_steps
-from billing.models import CreditReason, Invoice, NoticeKind, Payment
+from billing.models import CreditReason, Invoice, NoticeKind, Payment, PaymentReversal
 from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod, record_payment
 from billing.pricing import publish_price_version
@@ -211,6 +211,7 @@ def test_a_charge_that_failed_and_money_taken_back_are_told_to_both_parties(invo
     failed, _, reversed_ = (body for _, body in told(invoice.tenant))
     assert (failed["invoice"], failed["why"]) == (invoice.number, "card_declined")
     assert (failed["contract"], failed["amount"]) == (invoice.contract.number, "123.45")
+    assert reversed_["id"] == str(PaymentReversal.objects.get().pk), "as `reversals` of the payment has it by API"
     assert (reversed_["amount"], reversed_["reason"], reversed_["payment_id"]) == (
         "40.00",
         "sent twice",

@@ -33,9 +33,12 @@ from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod, record_payment
 from billing.standing import standing_of
 from billing.suspensions import ContractSuspended, is_suspended
+from tenants.hook_models import WebhookEndpoint, WebhookEvent
+from tenants.hooks.signing import new_secret
 from tenants.models import AuditEntry
 from tests.billing.dunning.overdue import BY, STEPS, after, make_overdue, send_all, sweep, taken
 from tests.billing.killed import Killed, at_write, die
+from tests.billing.world import MARCH
 from tests.factories import make_cast
 from tests.kept import kept
 
@@ -58,11 +61,20 @@ def pay(invoice: Invoice, now: datetime, amount: str = "100.00") -> None:
 def suspended(cast: Cast) -> Invoice:
     """An invoice that went all the way."""
     invoice = make_overdue(cast)
+    WebhookEndpoint.objects.create(
+        organization=cast.tenant, url="https://hooks.example/", kinds=[], secret=new_secret(), created_at=MARCH
+    )
     for days in (3, 5, 10):
         sweep(after(invoice, days))
     send_all(after(invoice, 10))
     assert sweep(after(invoice, 17)) == ["suspend"]
     return invoice
+
+
+def lifted_because(invoice: Invoice) -> list[str]:
+    """What the tenant was told of why its suspensions ended."""
+    told = WebhookEvent.objects.filter(kind="dunning.lifted", organization=invoice.tenant_id)
+    return [event.body["reason"] for event in told]
 
 
 invoice = kept(make_overdue)
@@ -124,6 +136,7 @@ def test_a_suspension_stops_use_and_is_lifted_as_the_invoice_is_paid(invoice_mad
     assert lift_paid(now=now) == 0
     assert standing_of(invoice.contract, now).allowed
     assert SuspensionEnd.objects.get().reason == "invoice S-0001 is settled"
+    assert lifted_because(invoice) == ["paid"]
     sweep(now)
     assert not DunningCase.objects.get().is_open
 
@@ -155,6 +168,7 @@ def test_a_step_taken_back_lifts_what_it_did_and_does_not_come_again(cast: Cast,
     now = after(invoice, 18)
     take_back(provider=cast.provider, step_id=step.pk, reason="our mistake", by=BY, now=now)
     assert not is_suspended(invoice.contract_id)
+    assert lifted_because(invoice) == ["taken_back"]
     assert sweep(after(invoice, 30)) == []
     with pytest.raises(StepTakenBack):
         take_back(provider=cast.provider, step_id=step.pk, reason="again", by=BY, now=now)
