@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.csv_files import csv_answer
+from billing.models import MarginRow
 from billing.pages import margin_words as words
 from billing.pages.periods import UnreadablePeriod, read_period, with_query
 from billing.queries.inversions import SETTLED_AFTER, inversions_of
@@ -93,7 +94,7 @@ def provider_margin(request: HttpRequest, organization: Organization) -> HttpRes
     found = _margin(organization, asked)
     models = found if asked.by is Grouping.MODEL else _margin(organization, asked, by=Grouping.MODEL)
     simulate_url = with_query(reverse("provider-simulate"), {"currency": asked.currency})
-    clusters = list(Cluster.objects.filter(provider=organization).order_by("name").values_list("slug", "name"))
+    clusters = _clusters(organization)
     context: dict[str, Any] = {
         "sub": _subtitle(asked),
         "asked": asked,
@@ -134,14 +135,14 @@ def provider_margin_model(request: HttpRequest, organization: Organization, *, m
     asked = read_asked(request)
     groups = {by: _margin(organization, asked, by=by, model=model) for by in Grouping if by is not Grouping.MODEL}
     found = groups[Grouping.DAY]
-    if not found.lines:
+    if not found.lines and not MarginRow.objects.filter(provider=organization, model=model).exists():
         raise Http404
     titles = dict(_groupings())
     by_token = found.total.tokens > 0
     days = {model: {date_of(line): line.figures for line in found.lines}}
     whole = MarginLine(model, model, "", found.total)
     [line], scale = words.cost_lines(
-        [whole], days, asked.period.shown_last, found.currency, asked.locale, by_token=by_token
+        [whole], days, asked.period.shown_last, found.currency, asked.locale, by_token=by_token, query={}
     )
     context = {
         "model": model,
@@ -155,6 +156,13 @@ def provider_margin_model(request: HttpRequest, organization: Organization, *, m
         "yields": [words.yield_line(whole, asked.locale)] if by_token else [],
         "groups": [(by.value, titles[by], _sums(each, by, asked)) for by, each in groups.items()],
         "unit": money(1, found.currency, locale=asked.locale, digits=0),
+        "asked": asked,
+        "clusters": _clusters(organization),
+        "empty": None
+        if found.lines
+        else Empty(
+            _("Nothing was worked out for these days"), _("Choose days on which it was held, served or charged.")
+        ),
         "crumbs": (Crumb(_("Margin"), with_query(reverse("provider-margin"), asked.query)), Crumb(model)),
     }
     return render(request, "billing/margin_model.html", context)
@@ -163,6 +171,10 @@ def provider_margin_model(request: HttpRequest, organization: Organization, *, m
 def date_of(line: MarginLine) -> date:
     """Return the day that a line of days is about."""
     return datetime.fromisoformat(line.key).date()
+
+
+def _clusters(organization: Organization) -> list[tuple[str, str]]:
+    return list(Cluster.objects.filter(provider=organization).order_by("name").values_list("slug", "name"))
 
 
 def _margin(
@@ -192,8 +204,13 @@ def _cost_tables(organization: Organization, models: Margin, asked: Asked) -> di
     named = [line for line in models.lines if not line.kind]
     served = [line for line in named if line.figures.tokens > 0]
     cards = [line for line in named if line.figures.tokens <= 0 and line.figures.gpu_ms]
-    served_lines, served_scale = words.cost_lines(served, days, last, models.currency, asked.locale, by_token=True)
-    card_lines, card_scale = words.cost_lines(cards, days, last, models.currency, asked.locale, by_token=False)
+    query = {**asked.query, "by": ""}
+    served_lines, served_scale = words.cost_lines(
+        served, days, last, models.currency, asked.locale, by_token=True, query=query
+    )
+    card_lines, card_scale = words.cost_lines(
+        cards, days, last, models.currency, asked.locale, by_token=False, query=query
+    )
     return {
         "served": served_lines,
         "served_scale": served_scale,

@@ -18,6 +18,7 @@ from billing.economics.cost import MILLIJOULES_PER_KWH, MS_PER_HOUR
 from billing.economics.revenue import UNPLACED
 from billing.economics.uses import UseKind
 from billing.money import minor_digits, to_decimals
+from billing.pages.periods import with_query
 from billing.queries.inversions import Inverted
 from billing.queries.margin import Figures, Margin, MarginLine
 from portal.charts import Part, Tone, bar, sparkline
@@ -25,6 +26,7 @@ from portal.figures import DASH, change, compact, day, energy, money, number, sh
 from portal.parts import Action, Kpi, LegendEntry, Notice, Pill, PillTone
 
 THIN_MARGIN: Final = Fraction(5, 100)
+TIMES_SHOWN_FROM: Final = 10
 SPARK_DAYS: Final = 14
 DIGITS: Final = 18
 G_PER_KG: Final = 1000
@@ -92,10 +94,17 @@ def margin_pill(figures: Figures) -> Pill:
     """Say the margin; without a wholly known cost there is none to say."""
     if not figures.revenue:
         return Pill(_("no income"), small=True)
-    if figures.margin is None:
+    return pill_of(figures.margin)
+
+
+def pill_of(left: Fraction | None) -> Pill:
+    """Say what is left of each unit of money; where it cost ten times as much or more, how many times."""
+    if left is None:
         return Pill(DASH, small=True)
-    tone: PillTone = "bad" if figures.margin < 0 else "warn" if figures.margin < THIN_MARGIN else "good"
-    return Pill(change(decimal_of(figures.margin)), tone, small=True)
+    if (times := 1 - left) >= TIMES_SHOWN_FROM:
+        return Pill(_("cost is %(times)s× income") % {"times": number(decimal_of(times))}, "bad", small=True)
+    tone: PillTone = "bad" if left < 0 else "warn" if left < THIN_MARGIN else "good"
+    return Pill(change(decimal_of(left)), tone, small=True)
 
 
 def line_name(line: MarginLine, currency: str) -> str:
@@ -115,8 +124,12 @@ def cost_lines(
     locale: str,
     *,
     by_token: bool,
+    query: Mapping[str, str],
 ) -> tuple[list[CostLine], str]:
-    """Return a line per model with its bar, all to one scale, and what the full width is."""
+    """Return a line per model with its bar, all to one scale, and what the full width is.
+
+    `query` is what the lines are of, as an address says it: a model's link leads to the same days and cluster.
+    """
     rates = [
         (line, _rate(line.figures, line.figures.revenue, by_token), _rate(line.figures, line.figures.cost, by_token))
         for line in lines
@@ -140,7 +153,7 @@ def cost_lines(
         made.append(
             CostLine(
                 name=line.name,
-                url=reverse("provider-margin-model", args=[line.key]),
+                url=with_query(reverse("provider-margin-model", args=[line.key]), query),
                 bar=bar(
                     parts,
                     whole=decimal_of(whole) or Decimal(1),
@@ -316,6 +329,8 @@ def _profit_foot(total: Figures, earned: str) -> str:
     if not total.cost_known:
         return _("%(earned)s earned; enter the costs to see what is left") % {"earned": earned}
     said = _("%(margin)s of %(earned)s earned") % {"margin": share(decimal_of(total.margin)), "earned": earned}
+    if total.margin is not None and (times := 1 - total.margin) >= TIMES_SHOWN_FROM:
+        said = _("%(earned)s earned, %(times)s× that spent") % {"earned": earned, "times": number(decimal_of(times))}
     if total.metered_ms < total.gpu_ms:
         said += ", " + _("without the energy that no GPU told")
     return said

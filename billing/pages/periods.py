@@ -83,19 +83,20 @@ class Period:
 
 
 class UnreadablePeriod(ValueError):
-    """The address asks for days that do not exist or lie the wrong way round."""
+    """The address asks for days that do not exist, or for too many."""
 
 
 def read_period(query: Mapping[str, str], zone: str, now: datetime) -> Period:
     """Return the period of `?month=2026-03` or `?from=2026-03-01&to=2026-03-18`, else the running month.
 
-    Raises UnreadablePeriod.
+    Two days the wrong way round are the days between them: a form lets people choose them so. Raises UnreadablePeriod.
     """
     today = now.astimezone(ZoneInfo(zone)).date()
     try:
         if query.get("from") or query.get("to"):
             last = date.fromisoformat(query.get("to") or today.isoformat())
             first = date.fromisoformat(query.get("from") or last.replace(day=1).isoformat())
+            first, last = min(first, last), max(first, last)
         elif query.get("month"):
             year, month = query["month"].split("-")
             first = date(int(year), int(month), 1)

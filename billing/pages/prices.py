@@ -224,7 +224,7 @@ def _costs(  # noqa: PLR0917  what the page has at hand
     if membership is None or not allows(membership.role, READ_INVOICES):
         return []
     models = {key.model for row in versions for key in row.prices}
-    return price_cost_lines(price_costs(book, models, effects, now), book.currency, locale)
+    return price_cost_lines(price_costs(book, models, effects, now), book.currency, locale, now)
 
 
 def _column(row: VersionRow, now: datetime, locale: str) -> dict[str, Any]:

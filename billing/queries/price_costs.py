@@ -13,7 +13,7 @@ from billing.queries.margin import TOKENS_PER_MTOK, Figures, Grouping, margin
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from datetime import datetime
+    from datetime import date, datetime
 
     from billing.models import PriceBook
     from billing.queries.price_effects import ContractEffect
@@ -63,12 +63,17 @@ class PriceCost:
         return None if not price or self.cost is None else 1 - self.cost / price
 
 
+def days_of(now: datetime) -> tuple[date, date]:
+    """Return the first and the last of the days that are summed: the running one is not over."""
+    last = now.astimezone(UTC).date() - timedelta(days=1)
+    return last - timedelta(days=DAYS - 1), last
+
+
 def price_costs(
     book: PriceBook, models: Collection[str], effects: Iterable[ContractEffect], now: datetime
 ) -> list[PriceCost]:
     """Return the models of a book that sold anything, the most earned first; three queries, and one for whose it is."""
-    last = now.astimezone(UTC).date() - timedelta(days=1)
-    found = margin(book.provider, last - timedelta(days=DAYS - 1), last, by=Grouping.MODEL, currency=book.currency)
+    found = margin(book.provider, *days_of(now), by=Grouping.MODEL, currency=book.currency)
     listed = list(effects)
     changed: dict[str, Fraction] = defaultdict(Fraction)
     for effect in listed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -103,6 +105,16 @@ def test_a_models_page_has_its_clusters_tenants_and_days(cast: Cast, client: Cli
     card = text_of(client.get(f"/p/margin/{H100}/?month=2026-03"))
     assert "per GPU-hour" in card
     assert client.get("/p/margin/unheard-of/?month=2026-03").status_code == 404
+    assert "Nothing was worked out for these days" in text_of(client.get(f"/p/margin/{MODEL}/?month=2026-01"))
+
+
+def test_each_link_to_a_model_keeps_the_days_and_the_cluster(cast: Cast, client: Client, costly: Costly) -> None:
+    client.force_login(cast.petra)
+    page = client.get(f"{PAGE}&cluster={costly.cluster.slug}").content.decode()
+    links = re.findall(rf'href="(/p/margin/{MODEL}/[^"]*)"', page)
+    assert len(links) == 2, "beside its bar, and in the sums"
+    for link in links:
+        assert unescape(link) == f"/p/margin/{MODEL}/?month=2026-03&cluster={costly.cluster.slug}"
 
 
 def test_nothing_yet_says_so(cast: Cast, client: Client) -> None:

@@ -65,6 +65,7 @@ def test_a_rate_has_digits_that_count(value: Fraction | None, said: str) -> None
         (KNOWN, "+20.0%", "good"),
         (replace(KNOWN, revenue=Decimal("8.1")), "+1.2%", "warn"),
         (replace(KNOWN, revenue=Decimal(4)), f"{chr(0x2212)}100.0%", "bad"),
+        (replace(KNOWN, revenue=Decimal("0.004")), "cost is 2,000× income", "bad"),
         (replace(KNOWN, revenue=Decimal(0)), "no income", ""),
         (UNKNOWN, DASH, ""),
         (replace(KNOWN, costed_ms=HOUR_MS), DASH, ""),
@@ -112,6 +113,8 @@ def test_the_strip_claims_nothing_where_a_cost_is_unknown() -> None:
 def test_profit_says_that_energy_is_missing_which_no_card_told() -> None:
     foot = words.kpis(whole(replace(KNOWN, metered_ms=HOUR_MS)), "en")[0].foot
     assert foot == "20.0% of $10.00 earned, without the energy that no GPU told"
+    lost = words.kpis(whole(replace(KNOWN, revenue=Decimal("0.04"))), "en")[0].foot
+    assert lost == "$0.04 earned, 200× that spent"
 
 
 @pytest.mark.parametrize(
@@ -139,15 +142,15 @@ def test_the_notice_leads_to_where_costs_are_entered() -> None:
 
 def test_cost_lines_draw_only_days_whose_cost_is_known() -> None:
     days = {"sample": {LAST: KNOWN, LAST - timedelta(days=1): UNKNOWN}}
-    [known], scale = words.cost_lines([line(KNOWN)], days, LAST, "USD", "en", by_token=True)
+    [known], scale = words.cost_lines([line(KNOWN)], days, LAST, "USD", "en", by_token=True, query={})
     assert (known.price, known.cost, known.profit, known.tone) == ("$5.00", "$4.00", "$2.00", "")
     assert scale == "$5.25"
-    [unknown], _scale = words.cost_lines([line(UNKNOWN)], days, LAST, "USD", "en", by_token=False)
+    [unknown], _scale = words.cost_lines([line(UNKNOWN)], days, LAST, "USD", "en", by_token=False, query={})
     assert (unknown.price, unknown.cost, unknown.profit, unknown.pill.text) == ("$5.00", DASH, DASH, DASH)
-    flat, _ = words.cost_lines([line(KNOWN)], {"sample": {LAST: UNKNOWN}}, LAST, "USD", "en", by_token=True)
-    none, _ = words.cost_lines([line(KNOWN)], {}, LAST, "USD", "en", by_token=True)
+    flat, _ = words.cost_lines([line(KNOWN)], {"sample": {LAST: UNKNOWN}}, LAST, "USD", "en", by_token=True, query={})
+    none, _ = words.cost_lines([line(KNOWN)], {}, LAST, "USD", "en", by_token=True, query={})
     assert flat[0].spark == none[0].spark != known.spark
-    assert words.cost_lines([], {}, LAST, "USD", "en", by_token=True) == ([], "$1.05")
+    assert words.cost_lines([], {}, LAST, "USD", "en", by_token=True, query={}) == ([], "$1.05")
 
 
 def test_what_it_makes_is_said_where_all_of_it_was_measured() -> None:
