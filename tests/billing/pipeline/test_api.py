@@ -38,7 +38,7 @@ def test_what_stopped_is_listed_and_tried_again_once(cast: Cast, client: Client,
     rest = call(client, cast.operator, f"stopped-steps?limit=3&cursor={first['next_cursor']}").json()
     assert (first["steps"] + rest["steps"], rest["next_cursor"]) == (whole, None)
     (row,) = [row for row in whole if row["kind"] == "document"]
-    assert (row["error"], row["attempts"], row["organization"]) == ("BR-CO-25", 1, cast.provider.name)
+    assert (row["error"], row["attempts"], row["organization_name"]) == ("BR-CO-25", 1, cast.provider.name)
     address = f"stopped-steps/document/{row['id']}/retry"
     assert call(client, cast.operator, address, {}).status_code == 204
     assert DocumentStep.objects.get().state != DocumentState.FAILED
