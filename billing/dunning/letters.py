@@ -14,7 +14,7 @@ from django.utils.translation import override
 from billing.banking.accounts import account_to_pay, printed_number
 from billing.dues import dues_of
 from billing.dunning.schedule import Action
-from billing.models import Debit, DunningMail
+from billing.models import Debit, DunningMail, InvoiceState
 from billing.payment_references import payment_reference, printed_reference
 from billing.unsent import claim_unsent
 from portal.figures import moment, money
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 def claim_mails(*, now: datetime, limit: int) -> list[DunningMail]:
     """Return letters that are due, each put off: whoever else looks meanwhile leaves them alone.
 
-    A letter of a step that was taken back is not sent any more.
+    A letter of a step that was taken back is not sent any more, nor one that waited until its invoice was settled.
     """
-    rows = DunningMail.objects.filter(step__taken_back__isnull=True)
+    rows = DunningMail.objects.filter(step__taken_back__isnull=True, step__invoice__state=InvoiceState.ISSUED)
     return claim_unsent(rows.select_related("step__invoice__issuer", "step__invoice__contract"), now=now, limit=limit)
 
 
@@ -57,21 +57,24 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
         "reference": printed_reference(payment_reference(invoice.number)),
         "address": f"{public_url}{reverse('tenant-invoice', args=[invoice.number])}",
     }
+    fee = Debit.objects.filter(step=step, taken_back__isnull=True).first()
     lines = [
         _("%(left)s of invoice %(number)s from %(issuer)s were due on %(due)s and are not paid.") % words,
-        *_what_follows(step, words),
+        *_what_follows(step, words, fee),
         "",
         *_how_to_pay(invoice, words),
         _("The invoice: %(address)s") % words,
         _("If it was paid in the last days, nothing is to be done."),
         "",
     ]
+    # A fee that was not charged, or not any more, is not spoken of: such a letter reminds.
+    says = Action.REMIND if step.action == Action.LATE_FEE and fee is None else Action(step.action)
     subject = {
         Action.REMIND: _("Reminder: invoice %(number)s is overdue"),
         Action.NOTICE: _("Notice: use will be suspended for invoice %(number)s"),
         Action.SUSPEND: _("Use is suspended: invoice %(number)s is not paid"),
         Action.LATE_FEE: _("Late fee: invoice %(number)s is not paid"),
-    }[Action(step.action)]
+    }[says]
     return EmailMessage(
         subject=subject % words,
         body="\n".join(lines),
@@ -83,14 +86,13 @@ def _letter(mail: DunningMail, public_url: str) -> EmailMessage:
     )
 
 
-def _what_follows(step: DunningStep, words: dict[str, str]) -> list[str]:
+def _what_follows(step: DunningStep, words: dict[str, str], debit: Debit | None) -> list[str]:
     if step.action == Action.NOTICE and step.announces_at is not None:
         told = {
             **words,
             "day": moment(step.announces_at, ZoneInfo(step.invoice.contract.time_zone), locale=active_locale()),
         }
         return [_("If it is not paid by %(day)s, use under contract %(contract)s will be suspended.") % told]
-    debit = Debit.objects.filter(step=step).first()
     if debit is not None:
         told = {**words, "fee": money(debit.amount, debit.currency, locale=active_locale())}
         return [_("A late fee of %(fee)s is put on the next invoice of contract %(contract)s.") % told]

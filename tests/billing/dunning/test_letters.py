@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.corrections.debits import take_back_debit
 from billing.dunning.letters import send_letter
+from billing.dunning.policies import set_policy
 from billing.dunning.stepping import take_back
-from billing.models import DunningMail, DunningStep
+from billing.models import Debit, DunningMail, DunningStep
 from billing.tasks import dun_invoices
 from billing.unsent import note_failed
 from tests.billing.banking.statements import make_account
 from tests.billing.chinese import english_in, read_chinese
+from tests.billing.collected import pay_by_hand
 from tests.billing.dunning.overdue import BY, after, make_overdue, send_all, sweep
+from tests.billing.issued import ISSUED_AT
 
 if TYPE_CHECKING:
     from django.core.mail import EmailMessage
@@ -100,6 +104,32 @@ def test_a_letter_that_cannot_be_sent_is_tried_later_and_not_once_taken_back(
     DunningMail.objects.update(due_at=now - timedelta(days=1))
     dun_invoices()
     assert not DunningMail.objects.filter(attempts__gt=1).exists()
+
+
+def test_a_letter_that_waited_until_the_invoice_was_paid_is_not_sent(
+    cast: Cast, ready: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    invoice = make_overdue(cast)
+    sweep(after(invoice, 3))
+    pay_by_hand(invoice, str(invoice.total))
+    dun_invoices()
+    assert mailoutbox == []
+
+
+def test_a_fee_that_is_not_charged_is_not_spoken_of(
+    cast: Cast, ready: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    invoice = make_overdue(cast)
+    fee = {"after_days": 3, "action": "late_fee", "amount": "40"}
+    set_policy(provider=cast.provider, steps=[fee], by=BY, now=ISSUED_AT)
+    sweep(after(invoice, 3))
+    mail = DunningMail.objects.first()
+    assert mail is not None
+    send_letter(mail=mail, public_url="https://forecourt.example")
+    take_back_debit(debit_id=Debit.objects.get().pk, reason="They called", by=BY, now=after(invoice, 3))
+    send_letter(mail=mail, public_url="https://forecourt.example")
+    assert [letter.subject.partition(":")[0] for letter in mailoutbox] == ["Late fee", "Reminder"]
+    assert ["$40.00" in letter.body for letter in mailoutbox] == [True, False]
 
 
 def test_who_reads_chinese_is_written_to_in_chinese(
