@@ -52,6 +52,8 @@ SWEEP: Final = "dunning"
 LOOK_AGAIN: Final = timedelta(hours=1)
 READERS: Final = (Role.OWNER, Role.ADMIN, Role.BILLING)
 REASON_CHARACTERS_MAX: Final = 200
+NO_CARD_CHARGED: Final = "no card is charged for this contract"
+CARD_CHARGED: Final = "the card is charged again"
 DISPUTED, HELD, NOTICE_NOT_OUT = "disputed", "held", "notice_not_out"
 
 
@@ -233,12 +235,12 @@ def _taken(invoice: Invoice, planned: Planned, schedule: Sequence[Planned], now:
 def _charge_again(invoice: Invoice, now: datetime) -> str:
     """Charge the card on file once more, where the contract says so and Stripe waits for it."""
     if invoice.contract.collection != Collection.CHARGE_AUTOMATICALLY or not hasattr(invoice, "settlement"):
-        return "no card is charged for this contract"
+        return NO_CARD_CHARGED
     try:
         retry_settlement(invoice_id=invoice.pk, actor=SWEEP, now=now)
     except NotRetryable as not_now:
         return not_now.detail[:REASON_CHARACTERS_MAX]
-    return "the card is charged again"
+    return CARD_CHARGED
 
 
 def _charge_fee(step: DunningStep, invoice: Invoice, planned: Planned, now: datetime) -> DunningStep:

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.dunning.schedule import Action
-from billing.dunning.stepping import DISPUTED, HELD, NOTICE_NOT_OUT
+from billing.dunning.stepping import CARD_CHARGED, DISPUTED, HELD, NO_CARD_CHARGED, NOTICE_NOT_OUT, SWEEP
 from billing.models import Suspension
 from portal import parts
 from portal.figures import moment
 
 if TYPE_CHECKING:
-    from billing.models import DunningStep
+    from billing.models import DunningStep, SuspensionEnd
     from tenants.models import Organization
 
 
@@ -63,7 +63,7 @@ def step_words(step: DunningStep, locale: str) -> dict[str, Any]:
     back = getattr(step, "taken_back", None)
     suspension = getattr(step, "suspension", None)
     end = getattr(suspension, "end", None)
-    said = [step.detail]
+    said = [_detail_words(step.detail)]
     if mails:
         counts = {"sent": sent, "count": len(mails)}
         said.append(
@@ -74,7 +74,8 @@ def step_words(step: DunningStep, locale: str) -> dict[str, Any]:
         said.append(_("suspended no earlier than %(day)s") % {"day": moment(step.announces_at, UTC, locale=locale)})
     if end is not None:
         said.append(
-            _("lifted %(moment)s: %(reason)s") % {"moment": moment(end.at, UTC, locale=locale), "reason": end.reason}
+            _("lifted %(moment)s: %(reason)s")
+            % {"moment": moment(end.at, UTC, locale=locale), "reason": _why_ended(step, end)}
         )
     return {
         "id": step.pk,
@@ -88,3 +89,19 @@ def step_words(step: DunningStep, locale: str) -> dict[str, Any]:
         % {"moment": moment(back.at, UTC, locale=locale), "by": back.by, "reason": back.reason},
         "is_standing_suspension": suspension is not None and end is None,
     }
+
+
+def _detail_words(detail: str) -> str:
+    """Return what a step noted of a card, in the reader's language; a refusal stands as it was kept."""
+    words = {
+        NO_CARD_CHARGED: _("no card is charged for this contract"),
+        CARD_CHARGED: _("the card is charged again"),
+    }
+    return words.get(detail, detail)
+
+
+def _why_ended(step: DunningStep, end: SuspensionEnd) -> str:
+    """Return why a suspension ended: a person's words, or that its invoice was settled."""
+    if end.by != SWEEP:
+        return end.reason
+    return _("invoice %(number)s is settled") % {"number": step.invoice.number}

@@ -60,9 +60,9 @@ def correction_rows(invoice: Invoice, there_is: Beside, locale: str, side: str) 
                 "name": _("On a later invoice"),
                 "url": "",
                 "what": money(debit.amount, currency, locale=locale),
-                "detail": f"{day_words(debit.at, zone, locale)} · {debit.reason}",
+                "detail": f"{day_words(debit.at, zone, locale)} · {_why(debit)}",
             }
-            for debit in debits.order_by("at", "pk")[:SHOWN_MAX]
+            for debit in debits.select_related("step").order_by("at", "pk")[:SHOWN_MAX]
         ),
         *(
             {
@@ -74,6 +74,13 @@ def correction_rows(invoice: Invoice, there_is: Beside, locale: str, side: str) 
             for question in questions.order_by("opened_at", "pk")[:SHOWN_MAX]
         ),
     ]
+
+
+def _why(debit: Debit) -> str:
+    """Return why an amount stands on a later invoice: of a late fee in the reader's language, else a person's words."""
+    if debit.step is None:
+        return debit.reason
+    return _("Not paid %(days)s days after it was due") % {"days": debit.step.after_days}
 
 
 def _reissues(invoice: Invoice, side: str) -> list[dict[str, str]]:

@@ -7,11 +7,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils.translation import override
 
 from billing.dunning.policies import WrongDunning, set_policy
 from billing.dunning.schedule import Action, Planned, WrongSchedule, read_schedule, write_schedule
 from billing.dunning.stepping import take_back
 from billing.models import Contract, ContractState, Debit, DebitTakenBack, DunningMail, DunningStep
+from billing.pages.invoice_files import correction_rows
+from billing.queries.invoice_beside import beside
 from tests.billing.dunning.overdue import BY, after, make_overdue, sweep
 from tests.billing.issued import ISSUED_AT
 from tests.kept import kept
@@ -40,6 +43,9 @@ def test_it_is_charged_once_of_what_is_left_then(overdue: Invoice) -> None:
     assert (made.cause, made.invoice_id, made.amount) == ("late_fee", overdue.pk, round(expected, 2))
     assert made.step == DunningStep.objects.get()
     assert DunningMail.objects.filter(step=made.step).exists()
+    with override("zh-hans"):
+        (row,) = correction_rows(overdue, beside(overdue.pk), "en", "tenant")
+    assert row["detail"].endswith("到期 10 天后仍未支付")
 
 
 @pytest.mark.django_db

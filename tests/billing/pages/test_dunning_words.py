@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils.translation import override
 
 from billing.dunning.schedule import Action
 from billing.dunning.stepping import DISPUTED, HELD, NOTICE_NOT_OUT, lift_paid, take_back
@@ -77,7 +78,10 @@ def test_a_notice_names_the_day_and_a_suspension_stands_until_it_is_lifted(invoi
     assert lift_paid(now=after(invoice, 19)) == 1
     lifted = words_of("suspend")
     assert lifted["is_standing_suspension"] is False
-    assert "lifted 6 May 2026" in str(lifted["detail"])
+    assert str(lifted["detail"]).endswith("lifted 6 May 2026 09:00 UTC: invoice S-0001 is settled")
+    with override("zh-hans"):
+        assert str(words_of("suspend")["detail"]).endswith("账单 S-0001 已结清")
+        assert words_of("retry_card")["detail"] == "此合同不扣卡"
 
 
 @pytest.mark.django_db
