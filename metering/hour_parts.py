@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import Exists, Min, OuterRef, Q, Sum
 
+from clusters.models import Node
 from clusters.own_floor import own_floor
 from metering.models import Meter, Quality, UsageHour
 from metering.queries import BILLED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenants.models import Organization
 
@@ -53,33 +57,30 @@ class HourPart:
     """Whether anything stands there at all; if not, it is the whole hour of a meter that counted in the days around."""
 
 
-def hour_parts(
-    *,
-    provider: Organization,
-    hour_at: datetime,
-    now: datetime,
-    node: str = "",
-    meter_id: UUID | None = None,
-    limit: int = 500,
-) -> list[HourPart]:
-    """Return the parts of one hour, by node, model and class; `node` is a name, "" for all.
+def metered_nodes(provider: Organization) -> list[tuple[UUID, str]]:
+    """Return the id and the name of each of a provider's nodes that has a meter, by name; one query."""
+    nodes = Node.objects.filter(Exists(Meter.objects.filter(node=OuterRef("pk"))), cluster__provider=provider)
+    with own_floor(provider):
+        return list(nodes.order_by("name", "pk").values_list("pk", "name"))
+
+
+def hour_parts(*, provider: Organization, meters: QuerySet[Meter], hour_at: datetime, now: datetime) -> list[HourPart]:
+    """Return the parts of one hour that some of a provider's meters have, by node, model and class.
 
     A part whose usage moved to another owner is one row, of the owner that has usage there. Meters that counted in the
     days around and not in this hour, once it is over, come last.
     """
     with own_floor(provider):
-        metered = _metered(provider, hour_at, node, meter_id, limit)
+        asked = list(meters.filter(node__cluster__provider=provider).values_list("pk", flat=True))
+        metered = _metered(asked, hour_at)
         if hour_at + HOUR > now:
             return metered
-        return [*metered, *_unmetered(provider, hour_at, node, meter_id, limit - len(metered))]
+        stands = {part.meter_id for part in metered}
+        return [*metered, *_unmetered([each for each in asked if each not in stands], hour_at)]
 
 
-def _metered(provider: Organization, hour_at: datetime, node: str, meter_id: UUID | None, limit: int) -> list[HourPart]:
-    rows = UsageHour.objects.filter(
-        from_at__gte=hour_at, from_at__lt=hour_at + HOUR, meter__node__cluster__provider=provider
-    )
-    rows = rows.filter(meter__node__name=node) if node else rows
-    rows = rows if meter_id is None else rows.filter(meter_id=meter_id)
+def _metered(meters: Sequence[UUID], hour_at: datetime) -> list[HourPart]:
+    rows = UsageHour.objects.filter(from_at__gte=hour_at, from_at__lt=hour_at + HOUR, meter__in=meters)
     found = (
         rows.values_list(*_PLACE, "deployment__slug", "tenant__name")
         .annotate(
@@ -91,7 +92,7 @@ def _metered(provider: Organization, hour_at: datetime, node: str, meter_id: UUI
         .order_by(*_ORDER)
     )
     parts: dict[tuple[UUID, datetime], list[HourPart]] = {}
-    for meter, from_at, name, model, quantity, card, deployment, tenant, to_at, *sums in found[:limit]:
+    for meter, from_at, name, model, quantity, card, deployment, tenant, to_at, *sums in found:
         billed, held, substituted = map(int, sums)
         part = HourPart(
             meter, from_at, to_at, name, deployment, tenant, model, quantity, card, billed, held, substituted
@@ -100,19 +101,13 @@ def _metered(provider: Organization, hour_at: datetime, node: str, meter_id: UUI
     return [part for ones in parts.values() for part in ([one for one in ones if one.billed or one.held] or ones[:1])]
 
 
-def _unmetered(
-    provider: Organization, hour_at: datetime, node: str, meter_id: UUID | None, limit: int
-) -> list[HourPart]:
+def _unmetered(meters: Sequence[UUID], hour_at: datetime) -> list[HourPart]:
     around = UsageHour.objects.filter(meter=OuterRef("pk"), from_at__gte=hour_at - AROUND, from_at__lt=hour_at + AROUND)
-    # Those of the hour are looked up in one set: most meters are in it, and no other is asked for the days around.
-    metered = UsageHour.objects.filter(from_at__gte=hour_at, from_at__lt=hour_at + HOUR).values("meter_id")
-    meters = Meter.objects.filter(~Q(id__in=metered), Exists(around), node__cluster__provider=provider)
-    meters = meters.filter(node__name=node) if node else meters
-    meters = meters if meter_id is None else meters.filter(id=meter_id)
-    rows = meters.order_by("node__name", "model", "quantity", "accelerator__position", "id").values_list(
+    missed = Meter.objects.filter(Exists(around), id__in=meters)
+    rows = missed.order_by("node__name", "model", "quantity", "accelerator__position", "id").values_list(
         "id", "node__name", "model", "quantity", "accelerator__position"
     )
     return [
         HourPart(meter, hour_at, hour_at + HOUR, name, None, None, model, quantity, card, 0, 0, 0, metered=False)
-        for meter, name, model, quantity, card in rows[:limit]
+        for meter, name, model, quantity, card in rows
     ]

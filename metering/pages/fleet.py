@@ -25,9 +25,10 @@ from metering.pages.fleet_making import cluster_form, made_token, may_make
 from metering.pages.fleet_strip import shown_findings, strip
 from metering.pages.hour_charts import HourFigures, hour_charts
 from metering.pages.node_lines import NOT_DRAWN, NodeLine, node_line
+from metering.pages.node_paging import node_pagination
 from portal.figures import energy, number, share, watts
 from portal.locales import active_locale
-from portal.parts import Pagination
+from portal.paging import read_page
 from portal.shell import Crumb
 from tenants.models import Organization
 from tenants.roles import READ_FLEET
@@ -121,7 +122,7 @@ def _nodes(
     """A page of nodes, in the cards of their clusters; without a search clusters without nodes are shown too."""
     search = request.GET.get("q", "").strip()[:SEARCH_CHARS_MAX]
     nodes = found_nodes(organization, cluster_slug, search)
-    page = _page(request.GET.get("page", "1"))
+    page = read_page(request.GET.get("page", ""))
     count = nodes.count()
     if page > 1 and (page - 1) * NODES_PER_PAGE >= count:
         raise Http404
@@ -142,7 +143,7 @@ def _nodes(
         "cards": cards,
         "search": search,
         "node_count": count,
-        "pagination": _pagination(request.path, search, page, count) if count > NODES_PER_PAGE else None,
+        "pagination": node_pagination(request.path, {"q": search}, page, count, NODES_PER_PAGE),
     }
 
 
@@ -162,28 +163,6 @@ def found_nodes(organization: Organization, cluster_slug: str, search: str) -> Q
         with_card = Q(accelerators__uuid__icontains=search) | Q(accelerators__serial__iexact=search)
         nodes = nodes.filter(Q(name__icontains=search) | with_card).distinct()
     return nodes.order_by("cluster__name", "cluster_id", "name", "id")
-
-
-def _page(given: str) -> int:
-    if not given.isascii() or not given.isdigit() or not 1 <= len(given) <= 6 or int(given) < 1:
-        raise Http404
-    return int(given)
-
-
-def _pagination(path: str, search: str, page: int, count: int) -> Pagination:
-    first = (page - 1) * NODES_PER_PAGE
-    last = min(first + NODES_PER_PAGE, count)
-
-    def url(number_of: int) -> str:
-        query = {"page": str(number_of)}
-        return f"{path}?{urlencode({'q': search, **query} if search else query)}"
-
-    words = {"first": number(first + 1), "last": number(last), "count": number(count)}
-    return Pagination(
-        _("Nodes %(first)s to %(last)s of %(count)s") % words,
-        previous_url=url(page - 1) if page > 1 else "",
-        next_url=url(page + 1) if last < count else "",
-    )
 
 
 def _facts(cluster: ClusterFigures) -> str:

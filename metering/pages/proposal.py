@@ -1,5 +1,6 @@
 """Proposing a value: first what stands in an hour, part by part, then the value and the reason for one of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from clusters.models import Node
-from metering.hour_parts import HOUR, HourPart, hour_parts
+from metering.hour_parts import HOUR, HourPart, hour_parts, metered_nodes
+from metering.models import Meter
+from metering.pages.node_paging import node_pagination
 from metering.pages.quantities import NotAnAmount, amount, read_amount, unit, units
 from metering.pages.substitution_words import STAMP, refusal_words, span_words
 from metering.pages.tabs import tabs
@@ -23,7 +26,8 @@ from metering.pages.witness_words import quantity_words
 from metering.substituting import REASON_CHARS_MAX, REASON_CHARS_MIN, VALUE_MAX, UsageUnknown, propose_substitution
 from portal.figures import moment
 from portal.locales import active_locale
-from portal.paging import address
+from portal.paging import address, read_page
+from portal.parts import Pagination
 from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.problems import Problem
@@ -31,7 +35,8 @@ from tenants.roles import CORRECT_USAGE, READ_USAGE, allows
 from tenants.scoping import acting_membership, provider_page
 
 HOUR_STAMP: Final = "%Y%m%dT%H"
-NODES_MAX: Final = 500
+NODES_SUGGESTED_MAX: Final = 500
+NODES_PER_PAGE: Final = 20
 NODE_CHARS_MAX: Final = 200
 
 
@@ -100,21 +105,41 @@ def provider_hour(request: HttpRequest, organization: Organization) -> HttpRespo
     meter = _meter(request.GET["meter"]) if request.GET.get("meter") else None
     if len(node) > NODE_CHARS_MAX or "\0" in node:
         raise Http404
-    parts = hour_parts(provider=organization, hour_at=hour_at, now=now, node=node, meter_id=meter)
+    nodes = metered_nodes(organization)
+    if meter is None:
+        meters, paged = _page_of_nodes(request, [pk for pk, name in nodes if node in ("", name)], hour_at, node)
+    else:
+        meters, paged = Meter.objects.filter(pk=meter), None
+    parts = hour_parts(provider=organization, meters=meters, hour_at=hour_at, now=now)
     corrects = _corrects(request)
-    nodes = Node.objects.filter(cluster__provider=organization).order_by("name").values_list("name", flat=True)
     context: dict[str, Any] = {
         "area": "provider",
         "tabs": tabs("provider", "substitutions"),
         "hour": moment(hour_at, UTC, locale=locale),
         "day": f"{hour_at:%Y-%m-%d}",
         "hours": [(f"{each:02}", f"{each:02}:00", each == hour_at.hour) for each in range(24)],
-        "nodes": [(name, name == node) for name in nodes.distinct()[:NODES_MAX]],
+        "node": node,
+        "nodes": list(dict.fromkeys(name for _pk, name in nodes))[:NODES_SUGGESTED_MAX],
+        "pagination": paged,
         "parts": [_line(part, locale, corrects=corrects) for part in parts],
         "corrects": corrects,
         "crumbs": (Crumb(_("Substitutions"), reverse("provider-substitutions")), Crumb(_("One hour"))),
     }
     return render(request, "metering/hour.html", context)
+
+
+def _page_of_nodes(
+    request: HttpRequest, nodes: Sequence[UUID], hour_at: datetime, node: str
+) -> tuple[QuerySet[Meter], Pagination | None]:
+    """Return the meters of the nodes that a page shows, and the links to its neighbours: no node is cut in two."""
+    page = read_page(request.GET.get("page", ""))
+    first = (page - 1) * NODES_PER_PAGE
+    shown = nodes[first : first + NODES_PER_PAGE]
+    if page > 1 and not shown:
+        raise Http404
+    kept = {"at": f"{hour_at:{HOUR_STAMP}}", "node": node}
+    paged = node_pagination(request.path, kept, page, len(nodes), NODES_PER_PAGE)
+    return Meter.objects.filter(node__in=shown), paged
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,7 +149,8 @@ def provider_substitution_new(request: HttpRequest, organization: Organization) 
     asked = request.POST if request.method == "POST" else request.GET
     meter_id, from_at = _meter(asked.get("meter", "")), _read(asked.get("from", ""), STAMP)
     hour_at = from_at.replace(minute=0, second=0, microsecond=0)
-    parts = hour_parts(provider=organization, hour_at=hour_at, now=datetime.now(UTC), meter_id=meter_id)
+    meters = Meter.objects.filter(pk=meter_id)
+    parts = hour_parts(provider=organization, meters=meters, hour_at=hour_at, now=datetime.now(UTC))
     if not parts:
         raise Http404
     part = next((one for one in parts if one.from_at == from_at), None)

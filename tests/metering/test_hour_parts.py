@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from metering.hour_parts import HourPart, hour_parts
-from metering.models import UsageHour
+from metering.hour_parts import HourPart, hour_parts, metered_nodes
+from metering.models import Meter, UsageHour
 from tests.factories import make_deployment, make_endpoint
 from tests.metering.fleet import NOON, NOON_MS, URL, FakeAgent, column, make_agent, meter, roll_up
 
@@ -31,7 +31,7 @@ def agent(cast: Cast) -> FakeAgent:
 
 
 def parts(cast: Cast, hour_at: datetime = NOON, now: datetime = NOON + timedelta(days=1)) -> list[HourPart]:
-    return hour_parts(provider=cast.provider, hour_at=hour_at, now=now)
+    return hour_parts(provider=cast.provider, meters=Meter.objects.all(), hour_at=hour_at, now=now)
 
 
 def test_a_part_that_moved_is_said_of_the_owner_that_has_it(cast: Cast, agent: FakeAgent) -> None:
@@ -54,5 +54,12 @@ def test_an_hour_without_a_reading_is_missed_once_it_is_over(cast: Cast, agent: 
 
 
 def test_another_provider_has_no_parts(cast: Cast, agent: FakeAgent) -> None:
-    assert hour_parts(provider=cast.outsider, hour_at=NOON, now=NOON + timedelta(days=1)) == []
-    assert hour_parts(provider=cast.provider, hour_at=NOON, now=NOON + HOUR, node="another") == []
+    now = NOON + timedelta(days=1)
+    assert hour_parts(provider=cast.outsider, meters=Meter.objects.all(), hour_at=NOON, now=now) == []
+    assert hour_parts(provider=cast.provider, meters=Meter.objects.none(), hour_at=NOON, now=now) == []
+
+
+def test_nodes_are_those_that_have_a_meter(cast: Cast, agent: FakeAgent) -> None:
+    make_agent(cast.provider, "unread-01")
+    assert metered_nodes(cast.provider) == [(agent.node.pk, "quartz-01")]
+    assert metered_nodes(cast.outsider) == []

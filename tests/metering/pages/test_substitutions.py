@@ -171,6 +171,22 @@ def test_a_moment_inside_an_hour_leads_to_its_parts(cast: Cast, client: Client, 
     assert "Nothing was metered in this hour." in read(client, "/p/substitutions/hour/")
 
 
+def test_an_hour_of_many_nodes_is_read_to_its_end(
+    cast: Cast, client: Client, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metering.pages.proposal.NODES_PER_PAGE", 1)
+    other = make_agent(cast.provider, "quartz-02")
+    other.ship(column(meter(), [0, 100], [NOON_MS, NOON_MS + 10_000]))
+    roll_up(other.node)
+    client.force_login(cast.petra)
+    first, second = read(client, HOUR), read(client, f"{HOUR}&page=2")
+    assert "Nodes 1 to 1 of 2" in first
+    rows = [words.partition("Show ")[2] for words in (first, second)]
+    assert [[node in each for node in ("quartz-01", "quartz-02")] for each in rows] == [[True, False], [False, True]]
+    assert client.get(f"{HOUR}&page=3").status_code == 404
+    assert "Nodes" not in read(client, f"{HOUR}&node=quartz-02")
+
+
 @pytest.mark.parametrize("role", [Role.BILLING, Role.DEVELOPER, Role.VIEWER])
 def test_who_only_reads_sees_everything_and_changes_nothing(
     cast: Cast, client: Client, agent: FakeAgent, role: Role
