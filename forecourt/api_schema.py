@@ -7,6 +7,7 @@ from typing import Any, Final
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 
 from billing.agreements.wording_shapes import wording_shapes
+from forecourt.field_meanings import describe_fields
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
 from tenants.api_keys import SCOPES
@@ -21,7 +22,7 @@ PROBLEM: Final = {
     "description": "What was wrong, and what is expected (RFC 9457).",
     "required": ["type", "title", "status", "code", "detail"],
     "properties": {
-        "type": {"type": "string"},
+        "type": {"type": "string", "description": "always about:blank: `code` says which problem it is"},
         "title": {"type": "string", "description": "what kind of thing went wrong"},
         "status": {"type": "integer", "description": "the HTTP status"},
         "code": {"type": "string", "description": "stable; what a program decides by"},
@@ -32,9 +33,9 @@ PROBLEM: Final = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "field": {"type": "string"},
-                    "code": {"type": "string"},
-                    "detail": {"type": "string"},
+                    "field": {"type": "string", "description": "where the wrong value stands, with dots into objects"},
+                    "code": {"type": "string", "description": "stable; what a program decides by"},
+                    "detail": {"type": "string", "description": "what was found, and what is expected"},
                     "example": {"type": "string", "description": "a value that would do, of a number out of bounds"},
                 },
             },
@@ -86,6 +87,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 def complete(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:  # noqa: ARG001  its signature
     """Add the problem document, the errors of every operation, and the address that is no DRF view."""
     result["components"]["schemas"] |= {"Problem": PROBLEM, **wording_shapes()}
+    describe_fields(result["components"]["schemas"])
     result["webhooks"] = webhooks()
     result["paths"][BATCHES_PATH] = {"post": _batches()}
     result["paths"][ROTATE_PATH] = {"post": _signed("node_keys_create", "Put a node's new key in force", ROTATION)}

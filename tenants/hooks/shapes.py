@@ -129,7 +129,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "allowed": Shape(format="decimal", means="by how much the contract lets them differ"),
     "cluster": Shape(means="its slug"),
     "silent_since": _at("its last sign of life"),
-    "message": Shape(),
+    "message": Shape(means="words of the test, for people"),
     "by": Shape(means="who asked for it"),
 }
 """Each field of every kind. Money has the currency's digits; tokens are whole; instants are RFC 3339 in UTC."""
@@ -157,9 +157,14 @@ def webhooks() -> dict[str, Any]:
 
 def _call(kind: str, meaning: str) -> dict[str, Any]:
     fields = FIELDS[kind].split()
-    data = {"type": "object", "required": fields, "properties": {name: SHAPES[name].document() for name in fields}}
+    data = {
+        "type": "object",
+        "description": "what the event is about",
+        "required": fields,
+        "properties": {name: SHAPES[name].document() for name in fields},
+    }
     body = {
-        "type": {"const": kind},
+        "type": {"const": kind, "description": "the kind of event"},
         "timestamp": {"type": "string", "format": "date-time", "description": "when it happened"},
         "data": data,
     }
