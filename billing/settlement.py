@@ -206,12 +206,18 @@ def _try_later(work: Work, error: StripeUnavailable) -> None:
 
 @transaction.atomic
 def _stop(work: Work, error: Exception) -> None:
-    """Stop for a person, in the log and the audit log; a draft that was thrown away makes room for the next one."""
+    """Stop for a person, in the log and the audit log; a draft that was thrown away makes room for the next one.
+
+    An invoice that was paid or voided while the step was under way needs nobody: the next step closes it at Stripe.
+    """
     reason = str(error)[:ERROR_CHARACTERS_MAX]
     changes: dict[str, object] = {}
     if isinstance(error, DraftThrownAway):
         changes = {"revision": work.settlement.revision + 1, "stripe_invoice_id": ""}
-    if _update(work, state=SettlementState.FAILED, last_error=reason, **changes):
+    was_owed = work.invoice.state in OWED
+    if was_owed and not Invoice.objects.filter(pk=work.invoice.pk, state__in=OWED).exists():
+        _update(work, next_try_at=work.now, **changes)
+    elif _update(work, state=SettlementState.FAILED, last_error=reason, **changes):
         sound_alarm(invoice_id=work.invoice.pk, reason=reason, now=work.now)
 
 

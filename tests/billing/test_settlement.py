@@ -24,7 +24,7 @@ from billing.settlement import (
     retry_settlement,
     settle,
 )
-from billing.settlement_steps import POLL_S
+from billing.settlement_steps import POLL_S, STEPS, DraftThrownAway, Work
 from tenants.models import AuditEntry
 from tests.billing.collected import (
     add_card,
@@ -167,6 +167,23 @@ def test_a_void_invoice_is_taken_back_from_stripe(double: StripeDouble, steps: i
         "The invoice is void: nothing is collected.",
     )
     assert [each["status"] for each in invoices_at(double, invoice)] == (["void"] if steps == 6 else [])
+
+
+def test_an_invoice_that_is_voided_within_a_step_needs_no_person(
+    double: StripeDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was added up for a debt that is none any more differs, and its draft was thrown away: that is no failure."""
+    invoice = make_issued()
+    begin(invoice)
+
+    def voided(work: Work) -> None:
+        Invoice.objects.filter(pk=work.invoice.pk).update(state=InvoiceState.VOID)
+        raise DraftThrownAway("Stripe made total_minor 100 instead of 0; its draft was deleted.")
+
+    monkeypatch.setitem(STEPS, SettlementState.CUSTOMER, voided)
+    at_rest = collect(invoice, gateway_of(double))
+    assert (at_rest.state, at_rest.revision) == (SettlementState.BY_HAND, 2)
+    assert not AuditEntry.objects.filter(action="settlement.failed").exists()
 
 
 def test_a_claimed_row_is_nobody_elses_until_its_lease_ends(double: StripeDouble) -> None:
