@@ -66,9 +66,9 @@ def operator() -> Organization:
     return make_organization("operator", is_operator=True, is_tenant=False, is_provider=False)
 
 
-def paid(double: StripeDouble) -> Invoice:
+def paid(double: StripeDouble, currency: str = "USD") -> Invoice:
     """An invoice that was pushed and paid by card, now."""
-    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY, issued_at=datetime.now(UTC))
+    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY, issued_at=datetime.now(UTC), currency=currency)
     add_card(double, invoice)
     begin_settlement(invoice)
     collect(invoice, gateway_of(double), now=datetime.now(UTC))
@@ -323,8 +323,12 @@ def test_a_balance_that_is_off_as_before_stays_accepted_while_money_moves(
     charged(gateway, gateway.create_customer("someone", "Someone", "a@b.example", "cust:someone"))
     for difference in looked(double).values():
         settle(double, difference, "accept", "a test of the shop")
-    paid(double)
+    accepted = Difference.objects.get(kind="balance")
+    paid(double, "EUR")
     assert looked(double) == {}
+    moved = Difference.objects.get(kind="balance")
+    assert (moved.way, moved.stripe_id) == ("accept", accepted.stripe_id)
+    assert (moved.ours, moved.theirs) != (accepted.ours, accepted.theirs), "money moved on both sides of it"
     charged(gateway, gateway.create_customer("another", "Another", "a@b.example", "cust:another"))
     assert set(looked(double)) == {"charge_unbooked", "balance"}
 
