@@ -11,6 +11,7 @@ from billing.corrections.debit_api import debit_row, state_of
 from billing.corrections.debits import take_back_debit
 from billing.models import Debit, DebitTakenBack
 from tenants.models import AuditEntry
+from tests.billing.adjusting.back_billed import always_back_billed
 from tests.billing.corrections.test_debits import MAY, NOW, bill, debit, first, world
 from tests.billing.test_closing_api import client_of, get, send
 
@@ -55,6 +56,7 @@ def test_what_cannot_be_is_refused_with_its_field_and_nothing_is_kept(
 
 
 def test_one_made_twice_by_one_key_is_one(world: World) -> None:
+    always_back_billed(world.provider)
     client = client_of(world.provider)
     answers = [
         client.post(f"/api/v1/{address()}", BODY, content_type="application/json", headers={"Idempotency-Key": "once"})

@@ -29,6 +29,7 @@ from billing.models import (
 from billing.money import exact_sum
 from billing.terminating import terminate_contract
 from tenants.models import AuditEntry
+from tests.billing.adjusting.back_billed import always_back_billed
 from tests.billing.issued import make_issued
 from tests.billing.pages.reading import text_of
 from tests.billing.tax.taxed import charges_tax, stands
@@ -239,6 +240,7 @@ def test_a_debit_that_no_bill_has_is_found(world: World) -> None:
 
 
 def test_the_issuer_adds_and_takes_back_over_http_and_both_read(world: World) -> None:
+    always_back_billed(world.provider)
     provider, tenant = client_of(world.provider), client_of(world.tenant)
     address, body = f"invoices/{first().pk}/debits", {"amount": "30.00", "reason": "Two hours", "line": 1}
     send(tenant, "post", address, body, 404)
@@ -254,6 +256,7 @@ def test_the_issuer_adds_and_takes_back_over_http_and_both_read(world: World) ->
 
 
 def test_the_page_of_corrections_puts_it_on_the_draft(cast: Cast, client: Client, world: World) -> None:
+    always_back_billed(world.provider)
     client.force_login(cast.petra)
     address = f"/p/invoices/{first().number}/correct/"
     assert client.get(address).status_code == 200

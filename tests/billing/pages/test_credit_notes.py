@@ -13,6 +13,7 @@ from billing.models import CreditNote, Debit, Invoice, InvoiceState
 from billing.rating.rated import Unit
 from tenants.ids import new_id
 from tenants.models import Role
+from tests.billing.adjusting.back_billed import always_back_billed
 from tests.billing.adjusting.late import Late, late_world
 from tests.billing.corrections.corrected import credit, pay
 from tests.billing.issued import Line, make_issued
@@ -172,6 +173,7 @@ def test_an_invoice_names_what_was_given_back_of_it_asked_about_it_and_put_on_th
     assert "Corrections" not in alice.get(f"/t/invoices/{invoice.number}/").content.decode()
     pay(invoice, str(invoice.total))
     note = credit(invoice, amount="5")
+    always_back_billed(invoice.issuer)
     assert correct(petra, invoice, action="debit", debit="7", reason="Storage")[0] == 302
     alice.post(f"/t/invoices/{invoice.number}/question/", {"line": "1", "text": "Half of that."})
     for client, side in ((petra, "p"), (alice, "t")):
@@ -254,6 +256,7 @@ def test_a_debit_is_taken_back_on_the_page_while_it_is_on_no_invoice(late: Late)
     invoice = late.close()
     assert invoice is not None
     petra = signed_in(invoice.issuer)
+    always_back_billed(invoice.issuer)
     assert correct(petra, invoice, action="debit", debit="7", reason="Storage")[0] == 302
     made = Debit.objects.get()
     assert "Take $7.00 back: Storage" in petra.get(f"/p/invoices/{invoice.number}/correct/").content.decode()

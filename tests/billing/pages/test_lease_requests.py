@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -153,10 +153,12 @@ def test_a_tenant_takes_cards_at_once(cast: Cast, world: World, client: Client) 
 
 def test_where_local_time_is_twice_there_is_room_for_its_offset(cast: Cast, world: World, client: Client) -> None:
     client.force_login(cast.alice)
-    page = client.get("/t/leases/new/", asked(world, to_at="2027-11-07T01:30")).content.decode()
+    november = next(day for day in (date(NEXT.year + ahead, 11, 1) for ahead in (0, 1)) if day > NEXT.date())
+    twice = f"{november + timedelta(days=6 - november.weekday())}T01:30"  # its first Sunday, as New York turns back
+    page = client.get("/t/leases/new/", asked(world, to_at=twice)).content.decode()
     kinds = dict(re.findall(r'<input type="([^"]+)" name="(from_at|to_at)"', page))
     assert kinds == {"datetime-local": "from_at", "text": "to_at"}
-    assert client.get("/t/leases/new/", asked(world, to_at="2027-11-07T01:30:00-05:00")).status_code == 200
+    assert client.get("/t/leases/new/", asked(world, to_at=f"{twice}:00-05:00")).status_code == 200
 
 
 def test_what_is_not_free_is_answered_with_when_it_is(cast: Cast, world: World, client: Client) -> None:
