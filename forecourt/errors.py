@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 
+from billing.pages.periods import UnreadablePeriod
 from forecourt.uploads import limit_passed
 from portal.punctuation import joined
 from tenants.members.words import permission_names, role_names
@@ -72,9 +73,11 @@ def _not_in_role(request: HttpRequest, membership: Membership, permission: str) 
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404, for what does not exist and for what is not yours alike."""
+    """Answer 404, for what does not exist and for what is not yours alike; a time that cannot be shown is explained."""
     if _is_program(request):
         return answer(status=404, code="not_found", detail="There is nothing here for you.")
+    if isinstance(exception.__cause__, UnreadablePeriod):
+        return render(request, "404_period.html", {"words": exception.__cause__.words}, status=404)
     return defaults.page_not_found(request, exception)
 
 

@@ -6,7 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
+from portal.figures import number
+
 DAYS_MAX = 1830
+FIRST_YEAR, LAST_YEAR = 2000, 2999
 DAY = timedelta(days=1)
 
 
@@ -83,7 +88,11 @@ class Period:
 
 
 class UnreadablePeriod(ValueError):
-    """The address asks for days that do not exist, or for too many."""
+    """The address asks for a time that cannot be shown; `words` say to the reader what is wrong with it."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
 
 
 def read_period(query: Mapping[str, str], zone: str, now: datetime) -> Period:
@@ -104,12 +113,26 @@ def read_period(query: Mapping[str, str], zone: str, now: datetime) -> Period:
         else:
             first = today.replace(day=1)
             last = next_month(first) - DAY
-    except (ValueError, OverflowError) as error:
-        raise UnreadablePeriod(str(error)) from error
-    if not date(2000, 1, 1) <= first <= last <= date(2999, 12, 31) or (last - first).days > DAYS_MAX:
-        raise UnreadablePeriod(f"{first} to {last}")
+    except OverflowError as error:
+        raise UnreadablePeriod(_years_words()) from error
+    except ValueError as error:
+        raise UnreadablePeriod(_("It names no month (2026-03) and no days (2026-03-01) of the calendar.")) from error
+    _check(first, last)
     whole_month = first.day == 1 and last == next_month(first) - DAY
     return Period(first, last, zone, now, is_month=whole_month)
+
+
+def _check(first: date, last: date) -> None:
+    if not FIRST_YEAR <= first.year <= last.year <= LAST_YEAR:
+        raise UnreadablePeriod(_years_words())
+    count = (last - first).days + 1
+    if count > DAYS_MAX + 1:
+        counts = {"count": number(count), "max": number(DAYS_MAX + 1)}
+        raise UnreadablePeriod(_("It has %(count)s days; at most %(max)s are shown at once.") % counts)
+
+
+def _years_words() -> str:
+    return _("Years from %(from)s to %(to)s can be shown.") % {"from": FIRST_YEAR, "to": LAST_YEAR}
 
 
 def day_start(day: date, zone: str) -> datetime:

@@ -66,7 +66,7 @@ def read_zone(asked: str) -> str:
     try:
         return ZoneInfo(asked).key if asked else ""
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UnreadablePeriod(asked) from error
+        raise UnreadablePeriod(_("There is no time zone of this name: %(zone)s") % {"zone": asked}) from error
 
 
 def metered_day(organization: Organization, period: Period) -> date | None:

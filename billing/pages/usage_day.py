@@ -93,7 +93,7 @@ def _hour(text: str, period: Period) -> tuple[datetime, datetime] | None:
         return None
     hours = (period.end_at - period.from_at) // HOUR
     if not (text.isascii() and text.isdigit() and len(text) <= len("24") and int(text) < hours):
-        raise UnreadablePeriod(text)
+        raise UnreadablePeriod(_("The day has the hours 0 to %(last)s.") % {"last": hours - 1})
     from_at = period.from_at + int(text) * HOUR
     return from_at, from_at + HOUR
 

@@ -58,21 +58,27 @@ def test_days_that_make_a_month_are_that_month() -> None:
     assert read_period({"from": "2026-02-01", "to": "2026-02-28"}, "UTC", NOW).query == {"month": "2026-02"}
 
 
+NO_DAYS = "It names no month (2026-03) and no days (2026-03-01) of the calendar."
+NO_YEAR = "Years from 2000 to 2999 can be shown."
+
+
 @pytest.mark.parametrize(
-    "query",
+    ("query", "words"),
     [
-        {"month": "2026-13"},
-        {"month": "soon"},
-        {"month": "2026"},
-        {"from": "2026-02-30", "to": "2026-03-01"},
-        {"from": "0001-01-01", "to": "2026-01-01"},
-        {"from": "2015-01-01", "to": "2026-01-01"},
-        {"month": "9999-12"},
+        ({"month": "2026-13"}, NO_DAYS),
+        ({"month": "soon"}, NO_DAYS),
+        ({"month": "2026"}, NO_DAYS),
+        ({"from": "2026-02-30", "to": "2026-03-01"}, NO_DAYS),
+        ({"from": "0001-01-01", "to": "2026-01-01"}, NO_YEAR),
+        ({"from": "2015-01-01", "to": "2026-01-01"}, "It has 4,019 days; at most 1,831 are shown at once."),
+        ({"month": "9999-11"}, NO_YEAR),
+        ({"month": "9999-12"}, NO_YEAR),
     ],
 )
-def test_days_that_make_no_sense_are_refused(query: dict[str, str]) -> None:
-    with pytest.raises(UnreadablePeriod):
+def test_days_that_make_no_sense_are_refused_in_words(query: dict[str, str], words: str) -> None:
+    with pytest.raises(UnreadablePeriod) as refused:
         read_period(query, "UTC", NOW)
+    assert refused.value.words == words
 
 
 def test_the_longest_range_is_read() -> None:

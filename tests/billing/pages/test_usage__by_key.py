@@ -96,7 +96,25 @@ def test_another_zone_to_read_in_keeps_every_total(client: Client, keys: dict[st
     text = b"".join(file.streaming_content).decode()  # type: ignore[attr-defined]
     rows = list(csv.DictReader(io.StringIO(text)))
     assert sum(Decimal(row["amount"]) for row in rows) == plain.context["sheet"].total
-    assert client.get(f"{MARCH_PAGE}&tz=Mars/Olympus").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("address", "words", "chinese"),
+    [
+        (f"{MARCH_PAGE}&tz=Mars/Olympus", "There is no time zone of this name: Mars/Olympus", "没有这个名称的时区"),
+        ("/t/usage/?month=2026-99", "It names no month (2026-03)", "日历中没有"),
+        ("/t/usage/2026-03-02/?hour=24", "The day has the hours 0 to 23.", "0 到 23"),
+    ],
+)
+def test_a_time_that_cannot_be_shown_is_explained(
+    client: Client, keys: dict[str, UsageKey], address: str, words: str, chinese: str
+) -> None:
+    refused = client.get(address)
+    assert refused.status_code == 404
+    assert words in text_of(refused)
+    assert f'href="{address.partition("?")[0]}"' in refused.content.decode()
+    client.cookies["django_language"] = "zh-hans"
+    assert chinese in text_of(client.get(address))
 
 
 def test_a_day_leads_to_its_hours_and_an_hour_to_its_keys(client: Client, keys: dict[str, UsageKey]) -> None:
