@@ -128,6 +128,11 @@ def holds_words(row: LeaseRow) -> str:
     return names_of(short_model(row.accelerator_model), row.parts) or f"0 × {short_model(row.accelerator_model)}"
 
 
+def running_words(row: LeaseRow) -> str:
+    """Return a lease's state; of one on demand, whose cards come and go, also that it holds none now."""
+    return _("running, nothing held now") if row.state == "running" and not row.parts else state_words(row.state)
+
+
 def held_words(model: str, parts: Sequence[Part]) -> str:
     """Return the card model that is held, with which parts of it where they are no whole cards."""
     return model if {part.kind for part in parts} <= {WHOLE} else names_of(model, parts)
@@ -144,7 +149,7 @@ def _block(lane: int, row: LeaseRow, tone: Tone, area: str, locale: str) -> Bloc
         Fact(_("Holds"), gpus_words(row.share_permille)),
         Fact(_("Rate"), price_words(row, locale)),
         Fact(_("Time"), span_words(row, locale)),
-        Fact(_("State"), state_words(row.state)),
+        Fact(_("State"), running_words(row)),
     )
     return Block(
         first_lane=lane,
@@ -153,7 +158,7 @@ def _block(lane: int, row: LeaseRow, tone: Tone, area: str, locale: str) -> Bloc
         to_at=row.to_at,
         state=row.state,
         title=row.ref,
-        reference=state_words(row.state),
+        reference=running_words(row),
         tone=tone,
         url=lease_url(area, row.ref),
         facts=facts,

@@ -27,6 +27,7 @@ from billing.pages.lease_chart import (
     lease_url,
     price_words,
     read_days,
+    running_words,
     span_words,
 )
 from billing.pages.lease_forms import EndForm
@@ -306,7 +307,7 @@ def _table(rows: list[LeaseRow], area: Area, locale: str) -> Table:
                     Cell(moment(row.to_at, UTC, locale=locale, year=False) if row.to_at else _("no end set")),
                     Cell(price_words(row, locale)),
                     Cell(money(row.charged, row.currency, locale=locale)),
-                    Cell(state_words(row.state)),
+                    Cell(running_words(row)),
                 ),
             )
             for row in rows

@@ -17,6 +17,7 @@ from billing.pages.lease_chart import (
     holds_words,
     price_words,
     read_days,
+    running_words,
 )
 from billing.queries.lease_list import LeaseRow, LeaseState
 from clusters.part_names import FRACTION, Part
@@ -50,6 +51,14 @@ def row(ref: str, state: LeaseState, contract: str = "C-1", price: str | None = 
         steps=(),
         parts=(Part(),) * 4,
     )
+
+
+def test_a_lease_on_demand_says_while_it_holds_nothing() -> None:
+    held, ended = row("L-1", "running"), replace(row("L-3", "ended"), parts=())
+    bare = replace(held, ref="L-2", parts=())
+    words = ["running", "running, nothing held now", "ended"]
+    assert [running_words(one) for one in (held, bare, ended)] == words
+    assert [block.reference for block in calendar([bare], "tenant", "en")[0].blocks] == words[1:2]
 
 
 def test_what_is_held_is_said_with_its_part() -> None:
