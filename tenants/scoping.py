@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404
+from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 
 from tenants.models import Membership, Organization, User
@@ -55,9 +56,14 @@ def memberships_in(request: HttpRequest) -> list[Membership]:
 
 
 def choose_organization(request: HttpRequest, slug: str) -> Membership:
-    """Read on as the organization `slug`. Raises Http404 for one that the person is not a member of."""
+    """Read on as the organization `slug`. Raises Http404 for one that the person is not a member of.
+
+    A form that is open in another tab was filled in for the organization left: it is refused, not done for this one.
+    """
     for membership in memberships_in(request):
         if membership.organization.slug == slug:
+            if membership != acting_membership(request):
+                rotate_token(request)
             request.session[SESSION_KEY] = str(membership.organization_id)
             request._acting_membership = membership  # type: ignore[attr-defined]
             return membership

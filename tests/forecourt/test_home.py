@@ -10,6 +10,7 @@ from django.test import Client
 from forecourt.home import first_room
 from tenants.models import Membership, Role, User
 from tenants.scoping import SESSION_KEY
+from tenants.who_asks import memberships_of
 from tests.factories import EPOCH, PASSWORD, make_user
 
 if TYPE_CHECKING:
@@ -77,6 +78,27 @@ def test_another_site_cannot_switch(cast: Cast) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(cast.alice)
     assert client.post("/as/tenant/").status_code == 403
+
+
+def test_a_form_left_open_in_another_tab_does_nothing_for_the_organization_switched_to(cast: Cast) -> None:
+    Membership.objects.create(organization=cast.outsider, user=cast.alice, role=Role.OWNER, created_at=EPOCH)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.alice)
+
+    def opened() -> str:
+        client.get("/t/budgets/new/")
+        return client.cookies["csrftoken"].value
+
+    def sent(address: str, token: str) -> int:
+        return client.post(address, {"csrfmiddlewaretoken": token}).status_code
+
+    form = opened()
+    first, second = [one.organization.slug for one in memberships_of(cast.alice)]
+    assert sent(f"/as/{first}/", form) == 302
+    assert sent("/t/budgets/new/", form) == 422
+    assert sent(f"/as/{second}/", form) == 302
+    assert sent("/t/budgets/new/", form) == 403
+    assert sent("/t/budgets/new/", opened()) == 422
 
 
 @pytest.mark.parametrize("slug", ["provider", "outsider", "operator", "nowhere"])

@@ -9,6 +9,7 @@ from allauth.account.models import Login
 from django import forms
 from django.contrib import messages
 from django.http import Http404
+from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -93,6 +94,7 @@ def _welcome(request: HttpRequest, joined: Membership, person: User | None) -> H
         # By the door of all, so that the session is one that its owner sees and can end.
         entering = Login(user=joined.user, redirect_url=reverse("home"))
         answer = perform_password_login(request, {"email": joined.user.email}, entering)
+    rotate_token(request)  # a form left open acts for the organization that it was filled in for, or not at all
     request.session[SESSION_KEY] = str(joined.organization_id)
     words = {"organization": joined.organization.name, "role": role_names()[joined.role]}
     messages.success(request, _("You act for %(organization)s now, as %(role)s.") % words)
