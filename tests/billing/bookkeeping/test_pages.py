@@ -54,6 +54,9 @@ def test_a_provider_walks_from_the_trial_balance_to_the_invoice(cast: Cast, clie
     for words in (posting.key, kept.world.contract.number, "Operator's fee", "$37.20"):
         assert words in page
     assert "Nothing was booked here" in text_of(client.get(address, {"month": "2027-01"}))
+    client.cookies["django_language"] = "zh-hans"
+    for place in ("/p/books/", address, reverse("provider-book-posting", args=[posting.pk])):
+        assert "贷方" in text_of(client.get(place, APRIL_DAYS)), place
 
 
 def test_the_page_and_its_file_are_of_the_day_that_is_asked_for(cast: Cast, client: Client, kept: Kept) -> None:
