@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
+from billing.api_words import instant, money
 from billing.models import DifferenceKind, PayoutMethod, PayoutState
 from tenants.closed_shapes import ClosedSerializer
 from tenants.listing.answers import PagedSerializer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.models import CreditMovement, PaymentReversal
 
 
 class TakenBackSerializer(serializers.Serializer[Any]):
@@ -19,6 +25,19 @@ class TakenBackSerializer(serializers.Serializer[Any]):
     reference = serializers.CharField(help_text="the bank's, Stripe's, or of who took it back")
     reason = serializers.CharField(help_text="as `payment.reversed` says it")
     reversed_at = serializers.DateTimeField()
+
+
+def taken_back_row(
+    row: PaymentReversal | CreditMovement, *, reason: str, at: datetime, currency: str
+) -> dict[str, Any]:
+    """Return what did not stay as `TakenBackSerializer` says it."""
+    return {
+        "id": str(row.pk),
+        "amount": money(row.amount, currency),
+        "reference": row.reference,
+        "reason": reason,
+        "reversed_at": instant(at),
+    }
 
 
 class PaymentSerializer(serializers.Serializer[Any]):

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from billing import stripe_account
 from billing.api_words import instant, money
-from billing.models import Difference, DifferenceKind, Payment, PaymentReversal, Payout, PayoutState
+from billing.models import Difference, DifferenceKind, Payment, Payout, PayoutState
 from billing.payment_shapes import (
     DifferenceOfStripeSerializer,
     DifferencesOfStripeSerializer,
@@ -27,6 +27,7 @@ from billing.payment_shapes import (
     PayoutSerializer,
     PayoutsSerializer,
     SettleSerializer,
+    taken_back_row,
 )
 from billing.reconciling.settling import settle_difference
 from billing.statements.paying_out import make_payout, record_failed, record_paid
@@ -310,20 +311,12 @@ def _payment(row: Payment) -> dict[str, object]:
         "reference": row.reference,
         "amount": money(row.amount, row.currency),
         "taken_back": money(sum((each.amount for each in reversals), row.amount * 0), row.currency),
-        "reversals": [_reversal(each, row.currency) for each in reversals],
+        "reversals": [
+            taken_back_row(each, reason=each.reason, at=each.reversed_at, currency=row.currency) for each in reversals
+        ],
         "currency": row.currency,
         "received_at": instant(row.received_at),
         "updated_at": instant(row.changed_at),
-    }
-
-
-def _reversal(row: PaymentReversal, currency: str) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "amount": money(row.amount, currency),
-        "reference": row.reference,
-        "reason": row.reason,
-        "reversed_at": instant(row.reversed_at),
     }
 
 

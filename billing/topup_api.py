@@ -14,10 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import stripe_account
-from billing.api_words import instant, money
 from billing.models import Contract, CreditMovement, TopUp
 from billing.money import round_to_minor
-from billing.payment_shapes import TakenBackSerializer
+from billing.payment_shapes import TakenBackSerializer, taken_back_row
 from billing.stripe_answers import StripeError
 from billing.topups.buying import WrongTopUp, open_top_up, start_top_up
 from billing.topups.charged_back import reason_of, taken_of
@@ -140,16 +139,8 @@ def _top_up(row: TopUp, taken: Sequence[CreditMovement] = ()) -> dict[str, Any]:
         "currency": row.currency,
         "state": str(row.state),
         "url": row.url,
-        "reversals": [_reversal(each, row.currency) for each in taken],
+        "reversals": [
+            taken_back_row(each, reason=reason_of(each), at=each.at, currency=row.currency) for each in taken
+        ],
         "created_at": row.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-    }
-
-
-def _reversal(taken: CreditMovement, currency: str) -> dict[str, str]:
-    return {
-        "id": str(taken.pk),
-        "amount": money(taken.amount, currency),
-        "reference": taken.reference,
-        "reason": reason_of(taken),
-        "reversed_at": instant(taken.at),
     }

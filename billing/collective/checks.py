@@ -1,7 +1,7 @@
 """Checks of the books that collective invoices answer for."""
 
 from billing.models import Collective, CollectiveSequence
-from billing.proofs.proof import Checks, Proved, gap_among, rows
+from billing.proofs.proof import Checks, Proved, gaps_of, rows
 
 
 def _collectives_are_their_parts() -> Proved:
@@ -33,9 +33,7 @@ def _numbers_are_gapless() -> Proved:
     sequences = list(CollectiveSequence.objects.select_related("issuer").order_by("prefix"))
     for sequence in sequences:
         numbers = Collective.objects.filter(issuer=sequence.issuer).values_list("number", flat=True)
-        gap = gap_among(numbers, prefix=sequence.prefix, next_number=sequence.next_number)
-        if gap:
-            wrong.append(f"{sequence.issuer.slug}: {gap}")
+        wrong += gaps_of(sequence.issuer.slug, numbers, prefix=sequence.prefix, next_number=sequence.next_number)
     return len(sequences), wrong
 
 

@@ -2,7 +2,7 @@
 
 from billing.models import BalanceAccount, CreditMovement, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
 from billing.money import half_a_unit
-from billing.proofs.proof import Checks, Proved, gap_among, rows
+from billing.proofs.proof import Checks, Proved, gaps_of, rows
 
 
 def _credit_notes_fit() -> Proved:
@@ -124,11 +124,8 @@ def _numbers_are_gapless() -> Proved:
     sequences = list(CreditNoteSequence.objects.select_related("issuer").order_by("prefix"))
     for sequence in sequences:
         numbers = CreditNote.objects.filter(issuer=sequence.issuer, number__startswith=sequence.prefix)
-        gap = gap_among(
-            numbers.values_list("number", flat=True), prefix=sequence.prefix, next_number=sequence.next_number
-        )
-        if gap:
-            wrong.append(f"{sequence.issuer.slug}: {gap}")
+        issued = numbers.values_list("number", flat=True)
+        wrong += gaps_of(sequence.issuer.slug, issued, prefix=sequence.prefix, next_number=sequence.next_number)
     return len(sequences), wrong
 
 

@@ -30,9 +30,9 @@ from billing.pages.periods import Period, UnreadablePeriod, read_period
 from billing.price_versions import load_versions
 from billing.queries.comparison import GPUS_MAX, comparable_contracts, forecast, real_usage, terms_to_compare
 from billing.rating.inputs import RatingWindow
-from metering.pages.months import offered_months
+from metering.pages.months import each_month
 from portal.charts import Column, Fact, Number, Series, column_table, line_chart
-from portal.figures import DASH, axis, compact, day, money, number, share
+from portal.figures import DASH, axis, compact, money, number, share
 from portal.locales import active_locale
 from portal.parts import Empty, Kpi, LegendEntry
 from tenants.roles import READ_INVOICES
@@ -104,10 +104,7 @@ def _page(request: HttpRequest, organization: Organization, side: str) -> HttpRe
         "asked": asked,
         "contracts": [(number, f"{number} · {name}", pk == chosen) for pk, number, name in offered],
         "books": [(str(one.id), one.name, one == asked.book) for one in books],
-        "months": [
-            (f"{first:%Y-%m}", day(first, "yMMMM", asked.locale), first == asked.period.first)
-            for first in offered_months(asked.period.today, asked.period.first)
-        ],
+        "months": each_month(asked.period.today, asked.period.first, asked.locale),
         "tokens": [(name, _class_words()[name], asked.tokens.get(name) or "") for name in CLASSES],
         "empty": Empty(_("Nothing to compare"), _("There is no contract yet whose usage could be priced.")),
     }

@@ -19,7 +19,7 @@ from billing.pages.periods import UnreadablePeriod, read_period, with_query
 from billing.queries.inversions import SETTLED_AFTER, inversions_of
 from billing.queries.margin import Grouping, Margin, MarginLine, daily, margin
 from clusters.models import Cluster
-from metering.pages.months import offered_months
+from metering.pages.months import each_month
 from portal.figures import day, money, span
 from portal.locales import active_locale
 from portal.parts import Choice, Empty
@@ -261,10 +261,7 @@ def _choices(path: str, asked: Asked) -> list[Choice]:
 def months_of(asked: Asked) -> list[tuple[str, str, bool]]:
     """Return the months that a filter offers: its value, its words, and whether it is the one shown."""
     chosen = asked.period.first if asked.period.is_month else None
-    offered = [
-        (f"{first:%Y-%m}", day(first, "yMMMM", asked.locale), first == chosen)
-        for first in offered_months(asked.now.date(), chosen)
-    ]
+    offered = each_month(asked.now.date(), chosen, asked.locale)
     if not any(current for *_both, current in offered):
         offered.insert(0, ("", span(asked.period.first, asked.period.last, asked.locale), True))
     return offered

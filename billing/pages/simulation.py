@@ -27,8 +27,8 @@ from billing.queries.simulation import (
     simulate,
     version_changes,
 )
-from metering.pages.months import offered_months
-from portal.figures import DASH, change, day, moment, money, money_change, number, share
+from metering.pages.months import each_month
+from portal.figures import DASH, change, moment, money, money_change, number, share
 from portal.locales import active_locale
 from portal.parts import Empty, Kpi, Notice
 from portal.shell import Crumb
@@ -106,7 +106,7 @@ def provider_simulate(request: HttpRequest, organization: Organization) -> HttpR
     if short:
         return render(request, "billing/partials/simulated.html", context)
     context |= {
-        "months": _months(asked),
+        "months": each_month(asked.now.date(), asked.period.first, asked.locale),
         "versions": _versions(organization, asked),
         "models": _models(organization, asked),
         "percents": [change(Decimal(percent) / 100, digits=0) for percent in found.stress_percents] if found else [],
@@ -264,13 +264,6 @@ def _line(one: SimulatedLine, currency: str, locale: str) -> Line:
 def _shows_nothing(earned: Decimal, currency: str, locale: str) -> bool:
     """Whether what is earned reads as zero: a margin of less than the smallest coin would be a figure without sense."""
     return money(abs(earned), currency, locale=locale) == money(0, currency, locale=locale)
-
-
-def _months(asked: Asked) -> list[tuple[str, str, bool]]:
-    return [
-        (f"{first:%Y-%m}", day(first, "yMMMM", asked.locale), first == asked.period.first)
-        for first in offered_months(asked.now.date(), asked.period.first)
-    ]
 
 
 def _versions(organization: Organization, asked: Asked) -> list[tuple[str, str, bool]]:

@@ -6,7 +6,7 @@ from billing.canonical import digest, parsed
 from billing.evidence import differences
 from billing.models import Charge, Invoice, InvoiceEvidence, InvoiceLine, InvoiceState, IssuerSequence
 from billing.money import half_a_unit
-from billing.proofs.proof import Checks, Proved, gap_among, rows
+from billing.proofs.proof import Checks, Proved, gaps_of, rows
 
 
 def _invoices_add_up() -> Proved:
@@ -80,9 +80,7 @@ def _numbers_are_gapless() -> Proved:
     for sequence in sequences:
         numbers = Invoice.objects.filter(issuer=sequence.issuer, number__startswith=sequence.prefix)
         issued = [number for number in numbers.values_list("number", flat=True) if number]
-        gap = gap_among(issued, prefix=sequence.prefix, next_number=sequence.next_number)
-        if gap:
-            wrong.append(f"{sequence.issuer.slug}: {gap}")
+        wrong += gaps_of(sequence.issuer.slug, issued, prefix=sequence.prefix, next_number=sequence.next_number)
     return len(sequences), wrong
 
 

@@ -31,3 +31,9 @@ def gap_among(numbers: Iterable[str], *, prefix: str, next_number: int) -> str:
     if found == list(range(1, next_number)):
         return ""
     return f"{len(found)} numbers below {next_number}, {found[:5]} …"
+
+
+def gaps_of(slug: str, numbers: Iterable[str], *, prefix: str, next_number: int) -> list[str]:
+    """Return what is wrong with an issuer's numbers, as `gap_among` says it, with whose they are; or nothing."""
+    gap = gap_among(numbers, prefix=prefix, next_number=next_number)
+    return [f"{slug}: {gap}"] if gap else []

@@ -1,13 +1,13 @@
 """What must hold of statements, proved from stored rows."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from billing.canonical import canonical, digest
 from billing.models import Payout, PayoutFile, PayoutTerms, ProviderStatement, StatementSequence
-from billing.proofs.proof import Checks, Proved, gap_among, rows
+from billing.proofs.proof import Checks, Proved, gaps_of, rows
 from billing.statements import gathering
 from billing.statements.document import MOVEMENTS, Statement, differences, make_document
 
@@ -67,8 +67,9 @@ def statements_are_the_ledger() -> Proved:
     ]
     for sequence in StatementSequence.objects.select_related("provider").order_by("pk"):
         made = ProviderStatement.objects.filter(provider=sequence.provider).values_list("sequence", "number")
-        wrong += _gaps(
-            sequence.provider.slug, [number for _, number in made], ProviderStatement.PREFIX, sequence.next_number
+        numbers = [number for _, number in made]
+        wrong += gaps_of(
+            sequence.provider.slug, numbers, prefix=ProviderStatement.PREFIX, next_number=sequence.next_number
         )
         wrong += [
             f"{sequence.provider.slug} {number}: it is the statement {place} of its provider"
@@ -191,11 +192,6 @@ _FILES = """
 """
 
 
-def _gaps(slug: str, numbers: Iterable[str], prefix: str, next_number: int) -> list[str]:
-    gap = gap_among(numbers, prefix=prefix, next_number=next_number)
-    return [f"{slug}: {gap}"] if gap else []
-
-
 def payouts_are_booked() -> Proved:
     """What was paid out is off what providers are owed, once, and what is in transit is what is on its way."""
     wrong = [
@@ -205,7 +201,7 @@ def payouts_are_booked() -> Proved:
     ]
     for terms in PayoutTerms.objects.select_related("provider").order_by("pk"):
         made = Payout.objects.filter(provider=terms.provider).values_list("number", flat=True)
-        wrong += _gaps(terms.provider.slug, made, Payout.PREFIX, terms.next_number)
+        wrong += gaps_of(terms.provider.slug, made, prefix=Payout.PREFIX, next_number=terms.next_number)
     wrong += [f"{number}: it is not of the parties of {statement}" for number, statement in rows(_PAYOUT_STATEMENTS)]
     return Payout.objects.count(), wrong
 

@@ -77,6 +77,11 @@ def _back_from(of: date) -> list[date]:
 
 def month_choices(chosen: Month, now: datetime, locale: str) -> list[MonthChoice]:
     """Return the months to choose from, those around the chosen one too, and before them all together."""
-    months = offered_months(now.date(), chosen.first)
     every = (ALL, _("All months"), chosen.first is None)
-    return [every, *((f"{one:%Y-%m}", day(one, "yMMMM", locale), one == chosen.first) for one in months)]
+    return [every, *each_month(now.date(), chosen.first, locale)]
+
+
+def each_month(today: date, chosen: date | None, locale: str) -> list[MonthChoice]:
+    """Return the months to choose from, those around the chosen one too; `chosen` is its first day."""
+    months = offered_months(today, chosen)
+    return [(f"{one:%Y-%m}", day(one, "yMMMM", locale), one == chosen) for one in months]
