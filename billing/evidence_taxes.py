@@ -17,21 +17,23 @@ from billing.rating.lines import Bill
 from billing.rating.wording import plain
 from billing.tax_rules.deciding import RateMissing, TaxBasis
 from billing.tax_rules.natures import taxed_lines
-from billing.tax_rules.working_out import TaxBill, make_tax_bill
+from billing.tax_rules.working_out import Nature, TaxBill, make_tax_bill
 
 
 @dataclass(frozen=True, slots=True)
 class Taxes:
-    """The taxes of a bill with what they were decided from."""
+    """The taxes of a bill with what they were decided from, and what each of its lines is to them, in their order."""
 
     basis: TaxBasis
     bill: TaxBill
+    natures: tuple[Nature, ...]
 
 
 def work_out(tax_basis: TaxBasis, basis: PeriodBasis, bill: Bill) -> Taxes:
     """Return the taxes of a rated bill; raises `RateMissing`."""
     lines = taxed_lines(bill.lines, basis, brought_untaxed=tax_basis.brought_untaxed)
-    return Taxes(tax_basis, make_tax_bill(tax_basis, lines, bill.currency))
+    natures = tuple(line.nature for line in lines)
+    return Taxes(tax_basis, make_tax_bill(tax_basis, lines, bill.currency), natures)
 
 
 def write_taxes(taxes: Taxes) -> dict[str, Any]:

@@ -222,6 +222,7 @@ def _rows(
     originals = _originals(period) if late else {}
     for position, line in enumerate(lines, 1):
         row = _line(invoice, position, line, _heading(line), _description(line, titles.get(line.term_ref, ""), basis))
+        row.nature = taxes.natures[places[id(line)]]
         if line.sublines[0].rule == RULE_LATE:
             source = line.sublines[0].about_ref
             row.adjusts_period_id, row.adjusts_id = originals[source]

@@ -124,7 +124,7 @@ def all_left(lines: Sequence[Creditable]) -> tuple[Given, ...]:
     return given
 
 
-def running_share(whole: Decimal, of: Decimal, before: Decimal, after: Decimal, currency: str) -> Decimal:
+def running_share(whole: Decimal | Fraction, of: Decimal, before: Decimal, after: Decimal, currency: str) -> Decimal:
     """Return the part of `whole` (a tax, a fee on `of`) that belongs to what is given back from `before` to `after`."""
     if not of:
         return from_minor(0, currency)
@@ -147,8 +147,8 @@ def line_taxes(lines: Iterable[Creditable], given: Iterable[Given], currency: st
 def require_left(
     lines: Iterable[Creditable], given: Iterable[Given], *, total_left: Decimal, number: str, currency: str
 ) -> None:
-    """Raise `MoreThanLeft` where a credit note is nothing, or more than what is left of an invoice: of its total (less
-    than its lines where a deposit went back on it), its net or its tax.
+    """Raise `MoreThanLeft` where a credit note is nothing, or more than what is left of an invoice: of its total before
+    deposits and bought credit, its net or its tax.
 
     Lines below zero count, so not every line can go back without them. Within all three, what is left stays at or above
     zero, and so can go back: net beyond its rest would be made good by tax. No credit note is below zero net, but one

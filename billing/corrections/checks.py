@@ -28,9 +28,13 @@ def _credit_notes_fit() -> Proved:
     )
     whole = rows(
         """
-        SELECT invoice.number, invoice.total, sum(note.total) FROM billing_creditnote note
-        JOIN billing_invoice invoice ON invoice.id = note.invoice_id GROUP BY invoice.id
-        HAVING sum(note.total) > invoice.total OR sum(note.tax) > invoice.tax ORDER BY 1
+        SELECT invoice.number, invoice.total - coalesce(paid.before, 0), sum(note.total) FROM billing_creditnote note
+        JOIN billing_invoice invoice ON invoice.id = note.invoice_id
+        LEFT JOIN (
+            SELECT invoice_id, sum(amount) AS before FROM billing_invoiceline
+            WHERE nature IN ('held', 'payment') GROUP BY 1
+        ) paid ON paid.invoice_id = invoice.id GROUP BY invoice.id, paid.before
+        HAVING sum(note.total) > invoice.total - coalesce(paid.before, 0) OR sum(note.tax) > invoice.tax ORDER BY 1
         """
     )
     return CreditNote.objects.count(), [

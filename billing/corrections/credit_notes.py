@@ -9,7 +9,7 @@ from django.db import transaction
 
 from billing.corrections.amounts import WrongCredit
 from billing.corrections.numbers import next_credit_note_number
-from billing.corrections.weighing import Scope, Weighed, require_creditable, weigh
+from billing.corrections.weighing import Scope, Weighed, drawn_postings, require_creditable, weigh
 from billing.documents.beginning import begin_documents
 from billing.ledger import Entry, post
 from billing.models import (
@@ -65,7 +65,8 @@ def issue_credit_note(
     2. What is given back is never more than what is left of the line, and of the invoice (`MoreThanLeft` says how much
        that is), and never nothing.
     3. The tax and the operator's fee on it are given back with it. A deposit goes back by its lease, not by this.
-    4. It takes off what is left to pay; what was paid already goes to the tenant's balance with the issuer.
+    4. It takes off what is left to pay; what was paid already, also by a deposit that came back or by bought credit,
+       goes to the tenant's balance with the issuer.
     5. An invoice with nothing left is paid.
     Raises Invoice.DoesNotExist, `NotCreditable`, `WrongCredit`, `MoreThanLeft`, `CreditNoteDiffers`.
     """
@@ -191,10 +192,9 @@ def _book(made: CreditNote, now: datetime) -> None:
 
 def _operator_of(made: CreditNote) -> UUID:
     """Who had the fee has it to give back."""
-    fees = LedgerEntry.objects.filter(
-        posting__key=f"invoice:{made.invoice_id}:issued", account__kind=AccountKind.OPERATOR_FEE
-    )
-    return UUID(str(fees.values_list("account__organization_id", flat=True).get()))
+    keys = [f"invoice:{made.invoice_id}:issued", *drawn_postings(made.invoice)]
+    fees = LedgerEntry.objects.filter(posting__key__in=keys, account__kind=AccountKind.OPERATOR_FEE)
+    return UUID(str(fees.values_list("account__organization_id", flat=True).distinct().get()))
 
 
 def _audit(made: CreditNote, invoice: Invoice, now: datetime) -> None:

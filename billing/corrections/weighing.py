@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from django.db.models import Sum
 
@@ -22,12 +24,31 @@ from billing.corrections.amounts import (
     running_share,
 )
 from billing.dues import dues_of
-from billing.models import AccountKind, CreditNote, CreditNoteLine, Invoice, InvoiceState, LedgerEntry
+from billing.models import (
+    AccountKind,
+    CreditMovement,
+    CreditNote,
+    CreditNoteLine,
+    Invoice,
+    InvoiceState,
+    LedgerEntry,
+    MovementKind,
+)
 from billing.money import round_to_minor
+from billing.rating.credit import RULE_DRAWN
 from billing.rating.lease_term import DEPOSIT_RULES
 from billing.states import in_state
+from billing.tax_rules.working_out import Nature
 from tenants.problems import Problem
 from tenants.sentences import sentence
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from billing.models import InvoiceLine
+
+NOT_SUPPLIED = (Nature.HELD, Nature.PAYMENT)
+"""What lines are that no credit note gives back: money that is held, and what was paid before."""
 
 
 class NotCreditable(Problem):
@@ -102,10 +123,10 @@ def weigh(invoice: Invoice, scope: Scope) -> Weighed:
     subtotal = sum((line.amount for line in given), Decimal(0))
     tax = sum(taxes.values(), Decimal(0))
     earlier = CreditNote.objects.filter(invoice=invoice).aggregate(subtotal=Sum("subtotal"), total=Sum("total"))
-    total_left = round_to_minor(invoice.total - (earlier["total"] or Decimal(0)), invoice.currency)
+    total_left = round_to_minor(creditable_total(invoice) - (earlier["total"] or Decimal(0)), invoice.currency)
     require_left(lines, given, total_left=total_left, number=str(invoice.number), currency=invoice.currency)
     before = earlier["subtotal"] or Decimal(0)
-    fee, earned = _booked_fee(invoice)
+    fee, earned = _fee_taken(invoice)
     return Weighed(
         given=given,
         taxes=taxes,
@@ -116,12 +137,23 @@ def weigh(invoice: Invoice, scope: Scope) -> Weighed:
     )
 
 
+def creditable_total(invoice: Invoice) -> Decimal:
+    """Return what all credit notes of an invoice can come to, with tax: its total before what paid for part of it, a
+    deposit that came back or credit that was bought. Of an invoice that was issued before its lines said so, its total.
+    """
+    before = invoice.lines.filter(nature__in=NOT_SUPPLIED).aggregate(sum=Sum("amount"))["sum"]
+    return round_to_minor(invoice.total - (before or Decimal(0)), invoice.currency)
+
+
 def creditable_lines(invoice: Invoice) -> tuple[Creditable, ...]:
-    """Return what can be credited of an invoice's lines; deposits, which go back by their lease, are left out."""
+    """Return what can be credited of an invoice's lines.
+
+    Left out are deposits, which go back by their lease, and what was paid before, which goes to the tenant's balance.
+    """
     sums = CreditNoteLine.objects.filter(line__invoice=invoice).values_list("line_id")
     credited = {key: rest for key, *rest in sums.annotate(amount=Sum("amount"), quantity=Sum("quantity"))}
     found = []
-    lines = invoice.lines.exclude(rule__in=DEPOSIT_RULES).select_related("taxed")
+    lines = invoice.lines.exclude(rule__in=DEPOSIT_RULES).exclude(nature__in=NOT_SUPPLIED).select_related("taxed")
     for line in lines.order_by("position"):
         taxed = getattr(line, "taxed", None)
         amount, quantity = credited.get(line.pk, (None, None))
@@ -150,11 +182,34 @@ def _given(lines: Sequence[Creditable], scope: Scope, currency: str) -> tuple[Gi
     return all_left(lines)
 
 
-def _booked_fee(invoice: Invoice) -> tuple[Decimal, Decimal]:
-    """Return the operator's fee on an invoice as it was booked, and what it was taken of."""
-    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
-    entries = LedgerEntry.objects.filter(posting__key=f"invoice:{invoice.pk}:issued")
-    for kind, amount in entries.values_list("account__kind", "amount"):
-        booked[kind] -= amount
-    fee = booked[AccountKind.OPERATOR_FEE]
-    return fee, fee + booked[AccountKind.PROVIDER_PAYABLE]
+def drawn_postings(invoice: Invoice) -> list[str]:
+    """Return the keys of the postings of bought credit that paid for part of an invoice."""
+    if not _paid_before(invoice).filter(rule=RULE_DRAWN).exists():
+        return []
+    drawn = CreditMovement.objects.filter(period=invoice.period_id, kind=MovementKind.DRAWN)
+    return [f"credit:{pk}:{MovementKind.DRAWN}" for pk in drawn.values_list("pk", flat=True)]
+
+
+def _fee_taken(invoice: Invoice) -> tuple[Fraction, Decimal]:
+    """Return the operator's fee on what an invoice supplied, and what it was taken of.
+
+    As it was booked with the invoice and with the credit that paid for part of it. What was carried from one bill to
+    another bore its fee on the other, at the contract's percentage.
+    """
+    issued = f"invoice:{invoice.pk}:issued"
+    booked: defaultdict[tuple[bool, str], Decimal] = defaultdict(Decimal)
+    entries = LedgerEntry.objects.filter(posting__key__in=[issued, *drawn_postings(invoice)])
+    for key, kind, amount in entries.values_list("posting__key", "account__kind", "amount"):
+        booked[key == issued, kind] -= amount
+    fee = booked[True, AccountKind.OPERATOR_FEE]
+    earned = fee + booked[True, AccountKind.PROVIDER_PAYABLE]
+    paid = _paid_before(invoice)
+    before = paid.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    carried = paid.exclude(rule=RULE_DRAWN).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    percent = Fraction(invoice.contract.operator_fee_percent) / 100
+    whole = Fraction(fee + booked[False, AccountKind.OPERATOR_FEE]) - Fraction(carried) * percent
+    return whole, earned - before
+
+
+def _paid_before(invoice: Invoice) -> QuerySet[InvoiceLine]:
+    return invoice.lines.filter(nature=Nature.PAYMENT)

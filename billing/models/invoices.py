@@ -130,6 +130,13 @@ class InvoiceLine(models.Model):
     base_amount = models.DecimalField(max_digits=50, decimal_places=18)
     exact_amount = models.DecimalField(max_digits=50, decimal_places=18)
     amount = models.DecimalField(max_digits=38, decimal_places=4)
+    nature = models.CharField(
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="supply, held, payment or late_fee; empty where it was issued before this was kept",
+    )
     adjusts = models.ForeignKey(
         "self", models.PROTECT, null=True, related_name="adjusted_by", help_text="the line of an earlier invoice"
     )

@@ -28,7 +28,7 @@ from billing.corrections.reading import (
 )
 from billing.corrections.reissuing import reissuable, reissue_invoice
 from billing.corrections.voiding import void_invoice, voidable
-from billing.corrections.weighing import Scope, creditable_lines, weigh
+from billing.corrections.weighing import Scope, creditable_lines, creditable_total, weigh
 from billing.documents.found import has_pdf
 from billing.dues import dues_of
 from billing.models import CreditReason, Debit, Invoice, InvoiceState
@@ -198,6 +198,7 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str, weighed: W
         "reasons": [(str(key), words, request.POST.get("why") == key) for key, words in REASONS.items()],
         "currency": currency,
         "facts": [
+            *_before_words(invoice, locale),
             (_("Total"), money(invoice.total, currency, locale=locale)),
             (_("Received"), money(dues.paid, currency, locale=locale)),
             (_("Credited"), money(dues.credited, currency, locale=locale)),
@@ -236,6 +237,14 @@ def _correcting(request: HttpRequest, invoice: Invoice, problem: str, weighed: W
             for line in creditable_lines(invoice)
         ],
     }
+
+
+def _before_words(invoice: Invoice, locale: str) -> list[tuple[str, str]]:
+    """What all credit notes can come to, where a deposit or bought credit paid for part of an invoice."""
+    whole = creditable_total(invoice)
+    if whole == invoice.total:
+        return []
+    return [(_("Total before deposits and bought credit"), money(whole, invoice.currency, locale=locale))]
 
 
 def _debit_words(state: str) -> str:

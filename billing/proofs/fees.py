@@ -6,6 +6,7 @@ from billing.models import Invoice
 from billing.money import half_a_unit
 from billing.proofs.invoices import issued_count
 from billing.proofs.proof import Checks, Proved, rows
+from billing.rating.credit import RULE_DRAWN
 from billing.rating.lease_term import DEPOSIT_RULES
 
 _INVOICES = """
@@ -47,11 +48,30 @@ _CREDIT_NOTES = """
         WHERE posting.cause = 'invoice' AND posting.key = 'invoice:' || posting.cause_id || ':issued' GROUP BY 1
     ), given AS (
         SELECT invoice_id, sum(operator_fee) AS fee, sum(subtotal) AS subtotal FROM billing_creditnote GROUP BY 1
+    ), before AS (
+        SELECT invoice_id, sum(amount) AS paid, bool_or(rule = %s) AS drew,
+            coalesce(sum(amount) FILTER (WHERE rule <> %s), 0) AS carried
+        FROM billing_invoiceline WHERE nature = 'payment' AND invoice_id IN (SELECT invoice_id FROM given) GROUP BY 1
+    ), drawn AS (
+        SELECT movement.period_id, -sum(entry.amount) AS fee
+        FROM billing_creditmovement movement
+        JOIN billing_ledgerposting posting ON posting.key = 'credit:' || movement.id || ':drawn'
+        JOIN billing_ledgerentry entry ON entry.posting_id = posting.id
+        JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        WHERE movement.kind = 'drawn' AND account.kind = 'operator_fee' GROUP BY 1
+    ), taken AS (
+        SELECT invoice.id, coalesce(charged.fee, 0) - coalesce(before.carried, 0) * contract.operator_fee_percent / 100
+                + CASE WHEN before.drew THEN coalesce(drawn.fee, 0) ELSE 0 END AS fee,
+            coalesce(charged.earned, 0) - coalesce(before.paid, 0) AS earned
+        FROM given JOIN billing_invoice invoice ON invoice.id = given.invoice_id
+        JOIN billing_contract contract ON contract.id = invoice.contract_id
+        LEFT JOIN charged ON charged.invoice_id = invoice.id
+        LEFT JOIN before ON before.invoice_id = invoice.id LEFT JOIN drawn ON drawn.period_id = invoice.period_id
     )
-    SELECT invoice.number, given.fee, round(charged.fee * given.subtotal / nullif(charged.earned, 0), 6)
+    SELECT invoice.number, given.fee, round(taken.fee * given.subtotal / nullif(taken.earned, 0), 6)
     FROM given JOIN billing_invoice invoice ON invoice.id = given.invoice_id
-    JOIN half ON half.currency = invoice.currency LEFT JOIN charged ON charged.invoice_id = invoice.id
-    WHERE abs(coalesce(charged.fee * given.subtotal / nullif(charged.earned, 0), 0) - given.fee) > half.unit
+    JOIN half ON half.currency = invoice.currency JOIN taken ON taken.id = invoice.id
+    WHERE abs(coalesce(taken.fee * given.subtotal / nullif(taken.earned, 0), 0) - given.fee) > half.unit
     ORDER BY 1
 """
 
@@ -68,7 +88,7 @@ def _fees_are_agreed() -> Proved:
         ),
         *(
             f"{number}: its credit notes give {given} of the fee back, {due} belongs to what they credit"
-            for number, given, due in rows(_CREDIT_NOTES, currencies, halves)
+            for number, given, due in rows(_CREDIT_NOTES, currencies, halves, RULE_DRAWN, RULE_DRAWN)
         ),
     ]
 
