@@ -1,16 +1,16 @@
 """The first page after sign-in, and the switch between organizations."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from tenants.models import Organization
-from tenants.scoping import acting_membership, choose_organization
+from tenants.scoping import acting_membership, choose_organization, keep_last
+from tenants.signed_in import signed_in
 
 
 @require_safe
-@login_required
+@signed_in
 def home(request: HttpRequest) -> HttpResponse:
     """Send a person to the first room of the organization they act for."""
     membership = acting_membership(request)
@@ -19,12 +19,17 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect(first_room(membership.organization))
 
 
-# Who has to sign in first starts anew: a step back to an address that takes no GET would be an error page.
 @require_POST
-@login_required(redirect_field_name=None)
+@signed_in
 def act_as(request: HttpRequest, slug: str) -> HttpResponse:
-    """Read on as another organization of the person's; 404 for one that they are not a member of."""
-    return redirect(first_room(choose_organization(request, slug).organization))
+    """Read on as another organization of the person's; 404 for one that they are not a member of.
+
+    This browser begins with it again after the next sign-in: the page that a session ended on is one of its pages.
+    """
+    organization = choose_organization(request, slug).organization
+    response = redirect(first_room(organization))
+    keep_last(response, organization)
+    return response
 
 
 def first_room(organization: Organization) -> str:

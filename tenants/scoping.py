@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
-from django.contrib.auth.decorators import login_required
+from django.conf import settings
 from django.http import Http404
 from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from tenants.models import Membership, Organization, User
 from tenants.roles import NotAllowed, allows
 from tenants.second_steps import lacks_second_step
+from tenants.signed_in import signed_in
 from tenants.who_asks import memberships_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 SESSION_KEY = "organization"
+LAST_COOKIE = "organization"
+"""In a browser: the id of the organization that was switched to last, which a session begins with."""
+LAST_COOKIE_AGE_S = 31_536_000
 VOUCHED_KEY = "vouched_for_organization"
 """In a session that an organization's provider vouched for: the one organization that it opens."""
 SET_UP = "mfa_index"
@@ -29,7 +33,9 @@ SET_UP = "mfa_index"
 
 
 def acting_membership(request: HttpRequest) -> Membership | None:
-    """Return the membership in whose name the request reads: the one chosen in the session, else the first.
+    """Return the membership in whose name the request reads.
+
+    It is the one chosen in the session, else the one that this browser switched to last, else the first.
 
     Looked up once per request.
     """
@@ -39,7 +45,7 @@ def acting_membership(request: HttpRequest) -> Membership | None:
         vouched = request.session.get(VOUCHED_KEY)
         if vouched is not None:
             found = [one for one in found if str(one.organization_id) == vouched]
-        chosen = request.session.get(SESSION_KEY)
+        chosen = request.session.get(SESSION_KEY) or request.COOKIES.get(LAST_COOKIE)
         request._acting_membership = next(  # type: ignore[attr-defined]
             (one for one in found if str(one.organization_id) == chosen), found[0] if found else None
         )
@@ -68,6 +74,18 @@ def choose_organization(request: HttpRequest, slug: str) -> Membership:
             request._acting_membership = membership  # type: ignore[attr-defined]
             return membership
     raise Http404
+
+
+def keep_last(response: HttpResponseBase, organization: Organization) -> None:
+    """Let the browser's next session begin with this organization, for whoever is a member of it."""
+    response.set_cookie(
+        LAST_COOKIE,
+        str(organization.pk),
+        max_age=LAST_COOKIE_AGE_S,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def tenant_page(
@@ -109,7 +127,7 @@ def _page(
     def decorate(
         view: Callable[Concatenate[HttpRequest, Organization, P], HttpResponseBase],
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-        @login_required
+        @signed_in
         @wraps(view)
         def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from ipaddress import ip_address
 
 from django import template
+from django.http import HttpRequest
+from django.http.request import split_domain_port
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,6 +29,22 @@ def icon(name: str) -> SafeString:
 def mark(name: str) -> str:
     """``{{ node }}{% mark "colon" %}{{ title }}``: what stands between parts in the reader's language."""
     return between(name)
+
+
+@register.simple_tag
+def passkey_door(request: HttpRequest) -> dict[str, str] | None:
+    """``{% passkey_door request as door %}``: why browsers refuse passkeys here, None where they take them.
+
+    They belong to a name. ``host`` is the address of numbers that the page was asked at; ``url`` is the page at a name
+    of the same machine, "" where only whoever runs the installation knows one.
+    """
+    host, port = split_domain_port(request.get_host())
+    try:
+        numbers = ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+    here = f"{request.scheme}://localhost{f':{port}' if port else ''}{request.get_full_path()}"
+    return {"host": host, "url": here if numbers.is_loopback else ""}
 
 
 @register.simple_tag

@@ -15,7 +15,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import JsonResponse
@@ -45,6 +44,7 @@ from tenants.members.words import role_names
 from tenants.models import User
 from tenants.password_backend import address_of
 from tenants.scoping import acting_membership, memberships_in
+from tenants.signed_in import signed_in
 from tenants.telling import told
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 def person(request: HttpRequest) -> HttpResponse:
     """Show the account; a POST changes what a person says of themselves."""
     own = _person(request)
@@ -84,7 +84,7 @@ class SetUpApp(ActivateTOTPView):
         return response
 
 
-@login_required
+@signed_in
 def address(request: HttpRequest) -> HttpResponse:
     """Change the address that one signs in with."""
     keep_address(_person(request).pk)
@@ -93,7 +93,7 @@ def address(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@login_required
+@signed_in
 def second_steps(request: HttpRequest) -> HttpResponse:
     """Show the second steps of sign-in, and which organizations ask for one."""
     own = _person(request)
@@ -115,7 +115,7 @@ def second_steps(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 def sessions(request: HttpRequest) -> HttpResponse:
     """List where the person is signed in; a POST ends one session, or all but this one."""
     own = _person(request)
@@ -135,7 +135,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@login_required
+@signed_in
 @never_cache
 def own_data(request: HttpRequest) -> HttpResponse:
     """Give everything that is kept of the person as a JSON file."""
@@ -161,7 +161,7 @@ class LeaveForm(forms.Form):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 @reauthentication_required
 def leave(request: HttpRequest) -> HttpResponse:
     """Say what is deleted and what stays; a POST deletes the account."""
@@ -203,7 +203,7 @@ def back_office_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User), "only after login_required"
+    assert isinstance(request.user, User), "only after signed_in"
     return request.user
 
 

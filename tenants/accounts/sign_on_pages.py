@@ -119,6 +119,8 @@ def _settings(request: HttpRequest, actor: Actor, side: str) -> HttpResponse:
     """Show how members sign in; a POST keeps or removes the provider, or asks for a second step."""
     confirm_url = _confirm_url(request, side)
     if confirm_url and request.method == "POST":
+        words = _("Confirm first that it is you. Nothing was done yet, and what you typed is not kept.")
+        messages.warning(request, words)
         return redirect(confirm_url)
     kept = SignOnProvider.objects.filter(organization=actor.organization).first()
     known = {"issuer": kept.issuer, "client_id": kept.client_id, "domains": ", ".join(kept.domains)} if kept else None

@@ -6,11 +6,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.internal.flows.login import get_authentication_records
-from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
 
 from tenants.scoping import VOUCHED_KEY
 from tenants.sign_on_models import SignOnProvider
+from tenants.signed_in import signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def vouched_for(request: HttpRequest, person: User) -> str | None:
 def own_sign_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Let only a session in that a person began with what is theirs; others get 403 and what to do."""
 
-    @login_required
+    @signed_in
     @wraps(view)
     def page(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponse:
         if VOUCHED_KEY in request.session:

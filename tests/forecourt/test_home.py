@@ -109,4 +109,4 @@ def test_an_organization_of_others_is_not_found(cast: Cast, slug: str) -> None:
 
 
 def test_switching_without_signing_in_starts_at_the_beginning(client: Client, cast: Cast) -> None:
-    assert client.post("/as/tenant/").headers["Location"] == "/sign-in/"
+    assert client.post("/as/tenant/").headers["Location"] == "/sign-in/?next=/"

@@ -24,7 +24,7 @@ from tenants.members import accepting
 from tenants.members.words import role_lines, role_names
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.scoping import SESSION_KEY
+from tenants.scoping import SESSION_KEY, keep_last
 from tenants.telling import told
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def _welcome(request: HttpRequest, joined: Membership, person: User | None) -> H
         answer = perform_password_login(request, {"email": joined.user.email}, entering)
     rotate_token(request)  # a form left open acts for the organization that it was filled in for, or not at all
     request.session[SESSION_KEY] = str(joined.organization_id)
+    keep_last(answer, joined.organization)
     words = {"organization": joined.organization.name, "role": role_names()[joined.role]}
     messages.success(request, _("You act for %(organization)s now, as %(role)s.") % words)
     return answer

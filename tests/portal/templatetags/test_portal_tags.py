@@ -1,13 +1,20 @@
 """The components with a body."""
 
-from dataclasses import replace
-from typing import Any
+from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
 from django.template import engines
+from django.test import RequestFactory
 from django.utils import translation
 
 from portal.parts import LegendEntry, Pill
 from portal.shell import NavGroup, NavItem
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
 
 
 def rendered(source: str, **context: Any) -> str:
@@ -105,3 +112,20 @@ def test_a_mark_follows_the_language_and_stands_in_an_attribute() -> None:
     assert rendered(source, word="a") == '<a aria-label="a: a"></a>'
     with translation.override("zh-hans"):
         assert rendered(source, word="a") == '<a aria-label="a\N{FULLWIDTH COLON}a"></a>'
+
+
+@pytest.mark.parametrize(
+    ("host", "door"),
+    [
+        ("portal.example", "None"),
+        ("localhost:8080", "None"),
+        ("127.0.0.1:8080", "127.0.0.1 http://localhost:8080/sign-in/?next=/p/"),
+        ("[::1]", "[::1] http://localhost/sign-in/?next=/p/"),
+        ("10.1.2.3", "10.1.2.3 "),
+    ],
+)
+def test_where_no_passkey_works_is_said_with_the_address_that_does(settings: Settings, host: str, door: str) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    request = RequestFactory().get("/sign-in/?next=/p/", headers={"host": host})
+    source = "{% passkey_door request as door %}{% if door %}{{ door.host }} {{ door.url }}{% else %}None{% endif %}"
+    assert rendered(source, request=request) == door

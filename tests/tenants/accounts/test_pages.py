@@ -267,3 +267,12 @@ def test_the_last_owner_is_told_what_to_do_first(cast: Cast) -> None:
     assert "Without you nobody owns Tenant." in client.get("/account/delete/").content.decode()
     assert client.post("/account/delete/", {"email": "alice@example.com"}).status_code == 422
     assert User.objects.get(pk=cast.alice.pk).is_active
+
+
+@pytest.mark.parametrize(("host", "made"), [("localhost", True), ("127.0.0.1", False)])
+def test_a_passkey_is_asked_for_only_where_a_browser_makes_one(cast: Cast, host: str, made: bool) -> None:
+    page = confirmed(cast.alice).get("/account/second-step/passkeys/add/", headers={"host": host}).content.decode()
+    assert ('data-passkey="make"' in page) == made
+    assert ('href="http://localhost/account/second-step/passkeys/add/"' in page) != made
+    door = Client().get("/sign-in/", headers={"host": host}).content.decode()
+    assert ("Browsers use a passkey only at a name" in door) != made

@@ -281,6 +281,7 @@ def test_who_does_not_confirm_who_they_are_changes_no_door(cast: Cast, provider:
     for act in ("keep", "remove", "require", "allow"):
         form = {"do": act, "issuer": "https://login.example", "client_id": "c", "secret": "s", "domains": "example.com"}
         assert client.post("/t/sign-on/", form).headers["Location"] == "/account/confirm/?next=%2Ft%2Fsign-on%2F"
+    assert "what you typed is not kept" in client.get("/account/confirm/").content.decode()
     assert SignOnProvider.objects.get().issuer == kept.issuer
     assert not Organization.objects.get(pk=cast.tenant.pk).second_step_required
     assert not AuditEntry.objects.exists()
