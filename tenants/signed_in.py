@@ -45,7 +45,7 @@ def signed_in(
 
 def _page_before(request: HttpRequest) -> str:
     """Return the page of ours that a form was sent from, else the first page."""
-    said = request.META.get("HTTP_REFERER", "")
+    said: str = request.META.get("HTTP_REFERER", "")
     if not url_has_allowed_host_and_scheme(said, {request.get_host()}, require_https=request.is_secure()):
         return "/"
     parts = urlsplit(said)

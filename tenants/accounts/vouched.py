@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
 
     from tenants.models import User
 
@@ -36,12 +37,12 @@ def vouched_for(request: HttpRequest, person: User) -> str | None:
     return str(found.organization_id) if found else NOWHERE
 
 
-def own_sign_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def own_sign_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
     """Let only a session in that a person began with what is theirs; others get 403 and what to do."""
 
     @signed_in
     @wraps(view)
-    def page(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponse:
+    def page(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if VOUCHED_KEY in request.session:
             return render(request, "account/not_by_sign_on.html", status=403)
         return view(request, *args, **kwargs)

@@ -29,9 +29,9 @@ def page(request: HttpRequest) -> HttpResponse:
     raise AssertionError("nobody is signed in")
 
 
-def sent(method: str, **headers: str) -> tuple[str, list[str]]:
+def sent(method: str, before: str) -> tuple[str, list[str]]:
     """Where a request of nobody to /p/new/release/?by=2 is led, and what is said there."""
-    request = RequestFactory().generic(method, "/p/new/release/?by=2", **headers)
+    request = RequestFactory().generic(method, "/p/new/release/?by=2", headers={"referer": before})
     request.user = AnonymousUser()
     request._messages = CookieStorage(request)  # type: ignore[attr-defined]
     location = page(request)["Location"]
@@ -40,7 +40,7 @@ def sent(method: str, **headers: str) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_reads_is_led_back_to_the_page_and_told_nothing(method: str) -> None:
-    assert sent(method, HTTP_REFERER="http://testserver/p/") == ("/sign-in/?next=/p/new/release/%3Fby%3D2", [])
+    assert sent(method, "http://testserver/p/") == ("/sign-in/?next=/p/new/release/%3Fby%3D2", [])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_who_reads_is_led_back_to_the_page_and_told_nothing(method: str) -> None
     ],
 )
 def test_who_sent_a_form_is_told_that_it_is_lost_and_led_back_to_its_page(before: str, back: str) -> None:
-    location, (said,) = sent("POST", HTTP_REFERER=before)
+    location, (said,) = sent("POST", before)
     assert location == f"/sign-in/?next={back}"
     assert said.endswith(NOT_KEPT)
 
