@@ -28,7 +28,7 @@ def set_sample_limits(tenants: Mapping[str, Organization], *, now: datetime) -> 
     for slug, amount in MONTHLY_USD.items():
         month = Rule(Scope.ORGANIZATION, "", Measure.COST, "USD", Per.MONTH, "UTC", amount, THRESHOLDS)
         _set(tenants[slug], "Month", month, now)
-    tokens = Rule(Scope.ORGANIZATION, "", Measure.TOKENS, "", Per.DAY, "UTC", Decimal(2_000_000_000), (100,))
+    tokens = Rule(Scope.ORGANIZATION, "", Measure.TOKENS, "", Per.DAY, "UTC", Decimal(1_000_000), (100,))
     _set(tenants["sample-chat"], "Tokens of a day", tokens, now)
     for slug, names in PROJECTS.items():
         for name in names:
