@@ -3,7 +3,7 @@
     python bench/wire.py ADDRESS PASSWORD [--language zh-hans]
 
 Every page that the side bar leads to, and the first page of each kind that a list leads to, for the provider, a tenant
-and the operator, at 1280 px. `first` is a visit with an empty cache: page, styles, scripts, fonts and heads of answers;
+and the operator, and the documentation with every section of the API, at 1280 px. `first` is a visit with an empty cache: page, styles, scripts, fonts and heads of answers;
 `later` one that has them. Bytes, not KiB. Ends with 1 where a first visit brings more than 100,000.
 """
 
@@ -31,6 +31,8 @@ AREAS = {
     "research@sample.example": "/t/usage/",
     "demo@sample.example": "/o/reconciliation/",
 }
+OPEN = ("/docs/", "/api/docs")
+"""What everyone may read, in the side bar of nobody: weighed once, for the first of the people."""
 FOUND = "all => all.map(one => one.getAttribute('href')).filter(one => one && one.startsWith('/'))"
 
 
@@ -69,7 +71,8 @@ def _of_person(browser: Browser, arguments: Any, email: str, start: str) -> dict
         with page.expect_navigation():
             operating.first.evaluate("button => button.form.submit()")
         page.goto(arguments.address + start)
-    paths = [start, *_links(page, "aside a[href]")]
+    everyones = OPEN if email == next(iter(AREAS)) else ()
+    paths = [start, *everyones, *_links(page, "aside a[href]")]
     for listed in list(paths):
         page.goto(arguments.address + listed)
         paths += _one_of_each(_links(page, "main a[href]"), paths)

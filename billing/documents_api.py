@@ -156,7 +156,7 @@ class CreditNotePdfView(APIView):
 
     @extend_schema(
         operation_id="credit_notes_pdf_retrieve",
-        tags=["credit notes"],
+        tags=["corrections"],
         summary="Read a credit note as PDF",
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
     )
@@ -190,7 +190,7 @@ class CreditNoteXmlView(APIView):
 
     @extend_schema(
         operation_id="credit_notes_xml_retrieve",
-        tags=["credit notes"],
+        tags=["corrections"],
         summary="Read a credit note as EN 16931 XML",
         parameters=[SYNTAX],
         responses={(200, "application/xml"): OpenApiTypes.BINARY},

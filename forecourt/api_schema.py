@@ -7,7 +7,11 @@ from typing import Any, Final
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 
 from billing.agreements.wording_shapes import wording_shapes
+from forecourt.api_bodies import BODIES
+from forecourt.api_samples import resolved, sample_of
+from forecourt.api_sections import tags_told
 from forecourt.field_meanings import describe_fields
+from forecourt.parameter_words import describe_parameters
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
 from tenants.api_keys import SCOPES
@@ -93,6 +97,7 @@ def complete(result: dict[str, Any], generator: object, request: object, public:
     result["paths"][ROTATE_PATH] = {"post": _signed("node_keys_create", "Put a node's new key in force", ROTATION)}
     result["paths"][REJOIN_PATH] = {"post": _signed("chain_rejoin", "Go on at the end of the chain", REJOINING)}
     result["components"]["headers"] = HEADERS
+    result["tags"] = tags_told()
     result["paths"] = dict(sorted(result["paths"].items()))
     for path, methods in result["paths"].items():
         for method, operation in methods.items():
@@ -102,7 +107,17 @@ def complete(result: dict[str, Any], generator: object, request: object, public:
                 _conditional(operation)
             if ("POST", path) not in UNCOUNTED or method == "get":
                 _limited(operation)
+            _with_example(result, operation)
+            describe_parameters(path, operation)
     return result
+
+
+def _with_example(schema: dict[str, Any], operation: dict[str, Any]) -> None:
+    """A body of JSON that has none gets an example: what must be there, or what does what the operation is for."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    if content and "examples" not in content and resolved(schema, content["schema"]) != {"type": "object"}:
+        example = BODIES.get(operation["operationId"]) or sample_of(schema, content["schema"], whole=False)
+        content.setdefault("example", example)
 
 
 def _conditional(operation: dict[str, Any]) -> None:

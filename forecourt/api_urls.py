@@ -16,6 +16,7 @@ import_module("forecourt.api_schema")
 urlpatterns = [
     path("v1/schema", DocumentView.as_view(), name="api-schema"),
     path("docs", api_docs.docs, name="api-docs"),
+    path("docs/<slug:section>", api_docs.section_docs, name="api-section"),
     path("v1/", include("tenants.hooks.api_urls")),
     path("v1/", include("tenants.accounts.api_urls")),
     path("v1/", include("tenants.members.api_urls")),

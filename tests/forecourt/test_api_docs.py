@@ -6,114 +6,144 @@ import json
 import re
 import shlex
 from html import unescape
-from typing import Any
 
 import pytest
 from django.test import Client
 
-from forecourt.api_docs import marked, scope_of
+from forecourt.api_sections import TAGS
 from tenants.api_keys import SCOPES
+from tests.api.published import published
 from tests.factories import Cast
+from tests.read_pages import wire_bytes
+
+WIRE_BYTES_MAX = 100_000
 
 
-def schema(client: Client) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(client.get("/api/v1/schema?format=json").content)
-    return found
+def page_of(client: Client, section: str) -> str:
+    return unescape(client.get(f"/api/docs/{section}").content.decode())
+
+
+def part(page: str, anchor: str) -> str:
+    return page.split(f'<section class="card op" id="{anchor}"')[1].split("</section>")[0]
 
 
 @pytest.mark.django_db
-def test_every_operation_of_the_document_is_on_the_page(client: Client) -> None:
-    page = unescape(client.get("/api/docs").content.decode())
+def test_every_operation_of_the_document_is_on_the_page_of_its_section(client: Client) -> None:
+    contents = unescape(client.get("/api/docs").content.decode())
+    pages = {tag.name: page_of(client, tag.name) for tag in TAGS}
     operations = [
         (path, method, operation)
-        for path, methods in schema(client)["paths"].items()
+        for path, methods in published()["paths"].items()
         for method, operation in methods.items()
     ]
     assert len(operations) >= 10
     for path, method, operation in operations:
-        assert f'id="{operation["operationId"]}"' in page
-        assert f'href="#{operation["operationId"]}"' in page
-        section = page.split(f'id="{operation["operationId"]}"')[1].split("</section>")[0]
-        assert f"<code>{path}</code>" in section
-        assert f">{method.upper()}</span>" in section
+        anchor, section = operation["operationId"], operation["tags"][0]
+        # Where the page of all of them had it, the list of all of them has it.
+        assert f'<li id="{anchor}"><a href="/api/docs/{section}#{anchor}">' in contents
+        assert f'href="#{anchor}"' in pages[section]
+        shown = part(pages[section], anchor)
+        assert f"<code>{path}</code>" in shown
+        assert f">{method.upper()}</span>" in shown
         for parameter in operation.get("parameters", []):
-            assert f"<code>{parameter['name']}</code>" in section
+            assert f"<code>{parameter['name']}</code>" in shown
+
+
+@pytest.mark.django_db
+def test_every_event_that_is_sent_stands_with_its_body(client: Client) -> None:
+    page = page_of(client, "webhooks")
+    for kind in published()["webhooks"]:
+        shown = part(page, f"event-{kind}")
+        example = json.loads("{" + shown.split("<code>{")[1].split("</code>")[0])
+        assert example["type"] == kind
+        assert example["data"]
+        assert "<code>webhook-signature</code>" in shown
+
+
+@pytest.mark.django_db
+def test_a_first_visit_of_each_page_stays_light(client: Client) -> None:
+    for address in ("/api/docs", *(f"/api/docs/{tag.name}" for tag in TAGS)):
+        sent = wire_bytes(client.get(address).content)
+        assert sum(sent.values()) <= WIRE_BYTES_MAX, (address, sent)
 
 
 @pytest.mark.django_db
 def test_every_scope_is_explained_and_stands_beside_what_needs_it(client: Client) -> None:
-    page = unescape(client.get("/api/docs").content.decode())
+    contents = unescape(client.get("/api/docs").content.decode())
     for scope, meaning in SCOPES.items():
-        assert f"<code>{scope}</code></dt><dd>{meaning}</dd>" in page
-    usage = page.split('id="usage_list"')[1].split("</section>")[0]
-    assert "scope <code>usage:read</code>" in usage
-    enrol = page.split('id="enrol"')[1].split("</section>")[0]
+        assert f"<code>{scope}</code></dt><dd>{meaning}</dd>" in contents
+    assert "scope <code>usage:read</code>" in part(page_of(client, "usage"), "usage_list")
+    enrol = part(page_of(client, "nodes"), "enrol")
     assert "no API key is asked for" in enrol
     assert "Authorization" not in enrol
 
 
 @pytest.mark.django_db
 def test_every_example_is_a_call_that_a_shell_understands(client: Client) -> None:
-    page = client.get("/api/docs").content.decode()
-    examples = [
-        unescape(found) for found in re.findall(r'<pre class="cmd" tabindex="0"><code>(.*?)</code>', page, re.DOTALL)
-    ]
-    assert len(examples) >= 11
+    pages = [client.get(f"/api/docs/{tag.name}").content.decode() for tag in TAGS]
+    found = [re.findall(r'<pre class="cmd" tabindex="0"><code>(curl.*?)</code>', page, re.DOTALL) for page in pages]
+    examples = [unescape(one) for some in found for one in some]
+    assert len(examples) >= 250
     for example in examples:
         words = shlex.split(example)
         assert words[0] == "curl"
         assert any("/api/v1/" in word for word in words)
         if "-d" in words:
             assert json.loads(words[words.index("-d") + 1])
-    [events] = [example for example in examples if "-d '[" in example]
-    body = json.loads(shlex.split(events)[-1])
-    assert set(body[0]) == {"id", "source", "occurred_at", "model", "input", "output"}
 
 
 @pytest.mark.django_db
 def test_members_of_members_are_listed_below_them(client: Client) -> None:
-    page = unescape(client.get("/api/docs").content.decode())
-    usage = page.split('id="usage_list"')[1].split("</section>")[0]
-    assert re.search(r'class="d0"><code>usage</code>', usage)
-    assert re.search(r'class="d1"><code>witness</code>', usage)
+    usage = part(page_of(client, "usage"), "usage_list")
+    assert re.search(r'class="d0"><dt><code>usage</code>', usage)
+    assert re.search(r'class="d1"><dt><code>witness</code>', usage)
 
 
-@pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
-def test_what_is_told_apart_by_kind_names_the_kinds_and_has_an_example(client: Client) -> None:
-    page = unescape(client.get("/api/docs").content.decode())
-    drafting = page.split('id="contracts_create"')[1].split("</section>")[0]
+def test_what_is_told_apart_by_kind_names_the_kinds(client: Client) -> None:
+    drafting = part(page_of(client, "contracts"), "contracts_create")
     assert "object, by its kind: lease | on_demand | " in drafting
-    assert '"wording": {"kind": "lease"}' in drafting
+
+
+def searched(client: Client, words: str) -> list[str]:
+    page = client.get("/api/docs", {"q": words}).content.decode()
+    return re.findall(r'<li id="([^"]+)">', page)
+
+
+@pytest.mark.django_db
+def test_a_search_finds_by_title_and_address_and_else_by_fields(client: Client) -> None:
+    assert "refunds_create" not in searched(client, "price book")
+    assert searched(client, "price-books POST") == ["price_books_create"]
+    assert searched(client, "/api/v1/quotes/{quote_id}/RESERVE") == ["quotes_reserve"]
+    # No title and no address has it: a field does.
+    assert "bank_accounts_create" in searched(client, "iban")
+    nothing = client.get("/api/docs", {"q": "<b>zebra"})
+    assert b"No operation holds these words" in nothing.content
+    assert b"&lt;b&gt;zebra" in nothing.content
+
+
+@pytest.mark.django_db
+def test_a_section_that_is_none_is_not_found(client: Client) -> None:
+    assert client.get("/api/docs/zebras").status_code == 404
 
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_signed_out_it_stands_alone_and_offers_to_sign_in(client: Client) -> None:
-    page = client.get("/api/docs")
-    assert page.status_code == 200
-    assert "portal/bare.html" in [template.name for template in page.templates]
-    assert b"/sign-in/?next=/api/docs" in page.content
+    for address in ("/api/docs", "/api/docs/usage"):
+        page = client.get(address)
+        assert page.status_code == 200
+        assert "portal/bare.html" in [template.name for template in page.templates]
+        assert f"/sign-in/?next={address}".encode() in page.content
 
 
 @pytest.mark.usefixtures("told_contexts")
 @pytest.mark.django_db
 def test_signed_in_it_is_a_page_of_the_portal(cast: Cast, client: Client) -> None:
     client.force_login(cast.alice)
-    page = client.get("/api/docs")
-    assert "portal/base.html" in [template.name for template in page.templates]
-    assert cast.tenant.name in page.content.decode()
-    assert b"next=/api/docs" not in page.content
-    assert client.post("/api/docs").status_code == 405
-
-
-def test_backticks_are_code_and_markup_is_text() -> None:
-    assert marked("read `a<b` & go") == "read <code>a&lt;b</code> &amp; go"
-    assert marked("") == ""
-
-
-def test_the_scope_is_that_of_the_view() -> None:
-    assert scope_of("/api/v1/usage", "get") == "usage:read"
-    assert scope_of("/api/v1/invoices/{invoice_id}", "get") == "invoices:read"
-    assert scope_of("/api/v1/enrol", "post") == ""
-    assert scope_of("/api/v1/nowhere", "get") == ""
+    for address in ("/api/docs", "/api/docs/usage"):
+        page = client.get(address)
+        assert "portal/base.html" in [template.name for template in page.templates]
+        assert cast.tenant.name in page.content.decode()
+        assert b"next=/api/docs" not in page.content
+        assert client.post(address).status_code == 405

@@ -104,6 +104,8 @@ ADDRESSES = [
     Address("set_language", everyone(302), "post", body={"language": "en"}),
     Address("api-schema", everyone(200)),
     Address("api-docs", everyone(200)),
+    Address("api-section", everyone(200), arguments={"section": "usage"}),
+    Address("api-section", everyone(404), arguments={"section": "nowhere"}),
     Address("act-as", everyone(405), arguments={"slug": "tenant"}),
     Address("act-as", people(alice=302, bob=302, charlie=404, petra=404), "post", {"slug": "tenant"}),
     Address("act-as", people(alice=404, bob=404, charlie=404, petra=302), "post", {"slug": "provider"}),

@@ -68,7 +68,7 @@ PLAIN: Final = {
 """Parameters that name nothing of an organization's: times, figures, states and places in a list."""
 
 
-NOBODYS: Final = ("handbook", "api-schema", "api-docs", "account", "shortcuts")
+NOBODYS: Final = ("handbook", "api-schema", "api-docs", "api-section", "account", "shortcuts")
 """Pages that are the same for every organization."""
 
 

@@ -45,8 +45,6 @@ INVOICES_ADDED = 2
 # That a key or a session was used is noted once in some minutes, which may end while the addresses are asked.
 NOTES_OF_USE = ('UPDATE "tenants_apikey"', 'UPDATE "usersessions_usersession"')
 WIRE_BYTES_MAX = 100 * 1024
-# The description of the API is read by programmers, once: it brings a viewer.
-BEYOND_THE_PORTAL = ("api-docs",)
 IN_ENGLISH = ("handbook-page",)
 # What everybody calls so in any language, and what this world calls its rows.
 NAMES = (
@@ -113,7 +111,7 @@ def look(
             content = b"".join(answer) if answer.streaming else answer.content
         assert answer.status_code == 200, f"{address}: {answer.status_code}"
         asked[str(address)] = shapes(query["sql"] for query in captured)
-        if answer["Content-Type"].startswith("text/html") and not address.name.endswith(BEYOND_THE_PORTAL):
+        if answer["Content-Type"].startswith("text/html"):
             pages[str(address)] = content
     return asked, pages
 
