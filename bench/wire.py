@@ -3,8 +3,9 @@
     python bench/wire.py ADDRESS PASSWORD [--language zh-hans]
 
 Every page that the side bar leads to, and the first page of each kind that a list leads to, for the provider, a tenant
-and the operator, and the documentation with every section of the API, at 1280 px. `first` is a visit with an empty cache: page, styles, scripts, fonts and heads of answers;
-`later` one that has them. Bytes, not KiB. Ends with 1 where a first visit brings more than 100,000.
+and the operator, and the documentation with every section of the API, at 1280 px. `first` is a visit with an empty
+cache: page, styles, scripts, fonts and heads of answers; `later` one that has them. Bytes, not KiB.
+Ends with 1 where a first visit brings more than 100,000.
 """
 
 from __future__ import annotations

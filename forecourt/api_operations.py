@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,8 @@ from portal.parts import Pill
 from tenants.problem_response import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.utils.safestring import SafeString
 
 NESTED_MAX: Final = 2
@@ -43,12 +45,18 @@ class Field:
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes back under a status; `example` is "" where it is no JSON."""
+    """What comes back under a status; `example` is "" where it is no JSON.
+
+    `shape` is the name of the whole in the document, "" where it has none; `as_of` the operation before it in the same
+    section whose answer has the same shape, which a page leads to and does not say again.
+    """
 
     status: str
     meaning: SafeString
     fields: tuple[Field, ...]
     example: str
+    shape: str = ""
+    as_of: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,16 @@ def sections(server: str) -> tuple[Section, ...]:
             found[operation["tags"][0]].append(_operation(schema, server, path, method, operation))
     for kind, methods in schema["webhooks"].items():
         found["webhooks"].append(_event(schema, kind, methods["post"]))
-    return tuple(Section(tag, tuple(found[tag.name])) for tag in TAGS)
+    return tuple(Section(tag, tuple(_shapes_once(found[tag.name]))) for tag in TAGS)
+
+
+def _shapes_once(operations: list[Operation]) -> Iterator[Operation]:
+    """Lead from an answer to the first of its shape."""
+    first: dict[str, tuple[str, str]] = {}
+    for one in operations:
+        answers = tuple(replace(answer, as_of=first.get(answer.shape)) for answer in one.answers)
+        first |= {answer.shape: (one.anchor, one.title) for answer in answers if answer.shape and not answer.as_of}
+        yield replace(one, answers=answers)
 
 
 def _operation(schema: dict[str, Any], server: str, path: str, method: str, operation: dict[str, Any]) -> Operation:
@@ -143,7 +160,8 @@ def _answer(schema: dict[str, Any], status: str, response: dict[str, Any]) -> An
     fields = _fields(schema, content)
     sample = sample_of(schema, content, whole=True) if fields else None
     example = json.dumps(sample, indent=2, ensure_ascii=False) if sample else ""
-    return Answer(status, marked(response.get("description", "")), fields, example)
+    shape = str(content.get("$ref", "")).rpartition("/")[2]
+    return Answer(status, marked(response.get("description", "")), fields, example, shape)
 
 
 def marked(text: str) -> SafeString:

@@ -31,3 +31,13 @@ def test_a_search_reads_titles_scopes_and_fields() -> None:
     [reading] = [one for one in usage.operations if one.anchor == "usage_list"]
     for word in ("read usage", "usage:read", "granularity", "get", "/api/v1/usage"):
         assert word in reading.words
+
+
+def test_a_shape_is_said_once_in_a_section_and_then_led_to() -> None:
+    [prices] = [s for s in sections("https://forecourt.example") if s.tag.name == "prices"]
+    of = {one.anchor: one.answers[0] for one in prices.operations}
+    assert of["price_drafts_retrieve"].shape == of["price_drafts_update"].shape == "PriceDraft"
+    said = [anchor for anchor, answer in of.items() if answer.shape == "PriceDraft" and answer.as_of is None]
+    assert len(said) == 1
+    assert of["price_drafts_update"].as_of is not None
+    assert of["price_drafts_update"].as_of[0] == said[0]

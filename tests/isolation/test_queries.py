@@ -48,8 +48,8 @@ WIRE_BYTES_MAX = 100 * 1024
 IN_ENGLISH = ("handbook-page",)
 # What everybody calls so in any language, and what this world calls its rows.
 NAMES = (
-    "Forecourt", "forecourt", "doctor", "Stripe Tax", "Stripe", "Webhook", "webhook", "OpenID Connect", "Keycloak",
-    "Entra", "Okta", "Google", "Workspace", "Issuer", "Beancount", "English", "Enter", "https", "vllm",
+    "Bearer", "Forecourt", "forecourt", "doctor", "Stripe Tax", "Stripe", "Webhook", "webhook", "OpenID Connect",
+    "Keycloak", "Entra", "Okta", "Google", "Workspace", "Issuer", "Beancount", "English", "Enter", "https", "vllm",
 )  # fmt: skip
 GIVEN = (
     "Provider", "Tenant", "Operator", "Outsider", "Petra", "Alice", "Olga", "Paul", "Bob", "Quartz site", "Book",
