@@ -18,11 +18,13 @@ from allauth.account.forms import (
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as AllauthReauthenticateForm
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 from django.conf import settings
 from django.utils import timezone, translation
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -171,6 +173,11 @@ class CodeForm(_OneCode, AuthenticateForm):
         super().__init__(*args, **kwargs)
         dress(self, code=CODE)
         self.fields["code"].widget.attrs.update(autofocus=True, maxlength=32)
+
+    @cached_property
+    def kinds(self) -> set[str]:
+        """The kinds of second steps that the person has: a page offers no other."""
+        return set(Authenticator.objects.filter(user=self.user).values_list("type", flat=True))
 
 
 class ConfirmCodeForm(_OneCode, AllauthReauthenticateForm):

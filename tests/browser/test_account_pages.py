@@ -76,6 +76,7 @@ def test_a_passkey_is_made_and_signs_in_without_a_password(live_server: LiveServ
     expect(watched.get_by_role("heading", name="Sessions", level=1)).to_be_visible()
     watched.context.clear_cookies()
     sign_in(watched, live_server, cast.bob.email)
+    expect(watched.get_by_text("Use your passkey, or type one of your recovery codes.")).to_be_visible()
     watched.get_by_role("button", name="Use a passkey").click()
     expect(watched.get_by_role("heading", name="Your account", level=1)).to_be_visible()
 

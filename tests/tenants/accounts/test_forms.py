@@ -120,3 +120,10 @@ def test_guesses_of_the_current_password_are_counted_too(cast: Cast) -> None:
 def test_a_key_of_an_app_is_sealed_where_it_is_stored(cast: Cast) -> None:
     secret = with_app(cast.alice)
     assert secret not in str(Authenticator.objects.get().data)
+
+
+def test_no_passkey_is_asked_of_who_has_none(cast: Cast) -> None:
+    with_app(cast.alice)
+    door = enter(cast.alice).client.get("/sign-in/code/").content.decode()
+    assert "Type the code that your authenticator app shows" in door
+    assert "data-passkey" not in door
