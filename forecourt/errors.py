@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from django.core.exceptions import RequestDataTooBig
@@ -98,6 +99,24 @@ def _database_away(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(render_to_string("503.html"), status=503)
     response["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+class NoPage:
+    """Middleware: an address that takes forms alone is a page that says so to whoever opens it, not an empty one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on; give an empty 405 its words where a browser opens an address."""
+        response = self._get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or "text/html" not in request.headers.get(
+            "Accept", ""
+        ):
+            return response
+        page = render(request, "405.html", status=response.status_code)
+        page["Allow"] = response["Allow"]
+        return page
 
 
 class SignInLimit:

@@ -92,6 +92,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.accounts.staff.StaffDoor",
     "forecourt.errors.SignInLimit",
+    "forecourt.errors.NoPage",
 ]
 
 ROOT_URLCONF = "forecourt.urls"

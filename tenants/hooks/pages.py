@@ -27,6 +27,7 @@ from tenants.hooks import endpoints
 from tenants.hooks.api import networks
 from tenants.hooks.delivery_api import deliveries_found, deliveries_of
 from tenants.hooks.endpoints import Actor
+from tenants.hooks.outbound import WrongAddress
 from tenants.listing.csv_files import csv_answer
 from tenants.models import User
 from tenants.problems import Problem
@@ -72,7 +73,7 @@ def _endpoints_page(request: HttpRequest, actor: Actor, side: str) -> HttpRespon
         try:
             made = endpoints.add_endpoint(actor=actor, networks=networks(), now=_now(), **form.wanted())
         except Problem as refused:
-            form.add_error(None, told(refused.said))
+            form.add_error("url" if isinstance(refused, WrongAddress) else None, told(refused.said))
         else:
             return _endpoint_answer(request, made, side, secret=made.secret, status=201)
     kept = WebhookEndpoint.objects.filter(organization=actor.organization, removed_at__isnull=True).order_by("pk")
@@ -177,6 +178,9 @@ def _endpoint_answer(
     context = {
         "endpoint": endpoint,
         "secret": secret,
+        "both_until": moment(endpoint.old_secret_until, UTC_ZONE, locale=locale)
+        if secret and endpoint.old_secret_until
+        else "",
         "kinds": _kinds(endpoint),
         "pill": _endpoint_pill(endpoint),
         "crumbs": [Crumb(_("Webhooks"), reverse(f"{side}-webhooks")), Crumb(endpoint.url)],

@@ -129,3 +129,11 @@ def test_the_limit_of_sign_ins_says_whole_minutes(wait_s: int, words: str) -> No
     assert answer is not None
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(wait_s))
     assert words in answer.content.decode()
+
+
+def test_an_address_that_takes_forms_alone_says_so_to_whoever_opens_it(client: Client) -> None:
+    opened = client.get("/sign-out/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert (opened.status_code, opened.headers["Allow"]) == (405, "POST")
+    assert "There is no page at this address" in opened.content.decode()
+    program = client.get("/sign-out/", headers={"accept": "*/*"})
+    assert (program.status_code, program.headers["Allow"], program.content) == (405, "POST", b"")

@@ -33,6 +33,7 @@ def test_an_endpoint_is_added_tried_and_removed(cast: Cast, client: Client, side
     endpoint = WebhookEndpoint.objects.get()
     assert made.status_code == 201
     assert endpoint.secret in text_of(made)
+    assert "signs beside it" not in text_of(made)
     assert endpoint.kinds == ["invoice.*", "payout.paid"]
     page, act = (reverse(f"{side}-webhook{what}", args=[endpoint.pk]) for what in ("", "-act"))
     assert endpoint.secret not in text_of(client.get(page))
@@ -45,6 +46,8 @@ def test_an_endpoint_is_added_tried_and_removed(cast: Cast, client: Client, side
     turned = text_of(client.post(act, {"do": "secret"}))
     endpoint.refresh_from_db()
     assert endpoint.secret in turned
+    assert endpoint.old_secret_until is not None
+    assert f"signs beside it until {endpoint.old_secret_until.day} " in turned
     assert "Nothing more is sent there." in text_of(client.post(act, {"do": "off"}, follow=True))
     assert "turned it off" in text_of(client.post(act, {"do": "test"}, follow=True))
     assert "Events are sent there again." in text_of(client.post(act, {"do": "on"}, follow=True))
