@@ -53,6 +53,10 @@ class UserAdmin(Table):
     search_fields = ["email", "name"]
     fields = ["email", "name", "is_active", "is_staff"]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        """People leave by a page of their own, which knows last owners and writes the log; inactive, they stay out."""
+        return False
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnly):

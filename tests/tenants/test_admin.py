@@ -84,6 +84,14 @@ def test_a_persons_password_is_nowhere_on_their_page(root: Client, cast: Cast) -
     assert (changed.name, changed.password) == ("Alice A.", cast.alice.password)
 
 
+def test_nobody_is_deleted_past_the_page_that_knows_last_owners_and_writes_the_log(root: Client, cast: Cast) -> None:
+    delete = page_of(User, "delete", cast.alice.pk)
+    assert [root.get(delete).status_code, root.post(delete, {"post": "yes"}).status_code] == [403, 403]
+    chosen = {"action": "delete_selected", "_selected_action": [str(cast.alice.pk)], "post": "yes"}
+    root.post(page_of(User, "changelist"), chosen)
+    assert User.objects.filter(pk=cast.alice.pk).exists()
+
+
 def test_roles_are_ours_so_djangos_groups_are_not_offered() -> None:
     assert not admin.site.is_registered(Group)
     assert set(tables_of("tenants")) == {Organization, User, ApiKey, AuditEntry}
