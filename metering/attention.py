@@ -21,6 +21,8 @@ from metering.models import BatchConflict, Quality, UsageGap, UsageHour
 from tenants.limits.said_once import SaidOnce
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.db.models import QuerySet
 
     from tenants.models import Organization
@@ -68,6 +70,21 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Attention:
+    """What of a fleet needs attention: how much it is, and the worst of it.
+
+    `count` is of findings, `nodes` of those that have one; `severe` is whether any is. `findings` are the worst, the
+    first of them worst of all; `of_nodes` are those of the nodes that were asked for, whether among them or not.
+    """
+
+    count: int = 0
+    nodes: int = 0
+    severe: bool = False
+    findings: tuple[Finding, ...] = ()
+    of_nodes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """Whose fleet, of which cluster and node ("" and None for any), and the instants that findings go by."""
 
@@ -85,6 +102,20 @@ _SOMEWHERE: Final = _Asked(
 )
 """Stands for what is asked in the statement, which is written once."""
 
+# Thousands of nodes may be silent together, and a page names eight. Names go by their letters' numbers, as in Python.
+WORST: Final = """
+    WITH found AS MATERIALIZED ({rows})
+    (
+        SELECT found.*, counted.* FROM found, (
+            SELECT count(*), count(DISTINCT of), bool_or(kind = ANY (%s)) FROM found
+        ) AS counted
+        ORDER BY array_position(%s, kind), slug_of COLLATE "C", name_of COLLATE "C"
+        LIMIT %s
+    )
+    UNION ALL
+    SELECT found.*, NULL, NULL, NULL FROM found WHERE of = ANY (%s)
+"""
+
 
 def findings_of(
     *, provider: Organization, now: datetime, cluster_slug: str = "", node_id: UUID | None = None
@@ -94,71 +125,102 @@ def findings_of(
     with own_floor(provider):
         rows = _statement(by_cluster=bool(cluster_slug), by_node=node_id is not None).rows(asked)
     rows.sort(key=lambda row: (_ORDER[row[0]], row[3], row[2]))
-    return tuple(Finding(_KINDS[kind], of, name, slug, at, int(count)) for kind, of, name, slug, at, count in rows)
+    return tuple(_finding(row) for row in rows)
+
+
+def attention_of(
+    *,
+    provider: Organization,
+    now: datetime,
+    worst: int,
+    cluster_slug: str = "",
+    node_ids: Collection[UUID] = (),
+) -> Attention:
+    """Return what `findings_of` comes to, with so many of the worst, and with those of some nodes; one query."""
+    asked = _Asked(provider.pk, cluster_slug, None, now, now - LATE_AFTER, now - LOOK_BACK)
+    severe, order = [kind.value for kind in SEVERE], list(_ORDER)
+    with own_floor(provider):
+        rows = _worst(by_cluster=bool(cluster_slug)).rows(asked, severe, order, worst, list(node_ids))
+    findings = [row for row in rows if row[-1] is not None]
+    count, nodes, any_severe = findings[0][-3:] if findings else (0, 0, False)
+    of_nodes = sorted((row for row in rows if row[-1] is None), key=lambda row: _ORDER[row[0]])
+    return Attention(
+        count, nodes, any_severe, tuple(_finding(row) for row in findings), tuple(_finding(row) for row in of_nodes)
+    )
+
+
+def _finding(row: tuple[Any, ...]) -> Finding:
+    kind, of, name, slug, at, count = row[:6]
+    return Finding(_KINDS[kind], of, name, slug, at, int(count))
+
+
+@cache
+def _worst(*, by_cluster: bool) -> SaidOnce:
+    """The statement that finds everything and names the worst of it."""
+    return _statement(by_cluster=by_cluster, by_node=False).within(WORST)
 
 
 @cache
 def _statement(*, by_cluster: bool, by_node: bool) -> SaidOnce:
     """The statement that finds everything."""
-    nodes = Node.objects.filter(cluster__provider=_SOMEWHERE.provider_id)
-    if by_cluster:
-        nodes = nodes.filter(cluster__slug=_SOMEWHERE.cluster_slug)
-    if by_node:
-        nodes = nodes.filter(id=_SOME_NODE)
+
+    def of(path: str) -> dict[str, Any]:
+        """Which rows are of the nodes asked for; `path` leads from them to their node."""
+        asked: dict[str, Any] = {f"{path}cluster__provider": _SOMEWHERE.provider_id}
+        if by_cluster:
+            asked[f"{path}cluster__slug"] = _SOMEWHERE.cluster_slug
+        if by_node:
+            asked[f"{path}id"] = _SOME_NODE
+        return asked
+
+    reporting = Node.objects.filter(**of(""), public_key__isnull=False, revoked_at__isnull=True)
     parts = [
-        _silent(nodes),
-        _conflicts(nodes),
-        _clocks_off(nodes),
-        _held_retired(nodes),
-        _quarantined(nodes),
-        _gaps(nodes),
+        _silent(reporting),
+        _conflicts(BatchConflict.objects.filter(**of("node__"))),
+        _clocks_off(reporting),
+        _held_retired(Accelerator.objects.filter(**of("node__"))),
+        _quarantined(UsageHour.objects.filter(**of("meter__node__"))),
+        _gaps(UsageGap.objects.filter(**of("node__"))),
     ]
     first, *others = (part.order_by() for part in parts)
     return SaidOnce(_SOMEWHERE, first.union(*others, all=True))
 
 
-def _reporting(nodes: QuerySet[Node]) -> QuerySet[Node]:
-    return nodes.filter(public_key__isnull=False, revoked_at__isnull=True)
-
-
-def _silent(nodes: QuerySet[Node]) -> QuerySet[Any, Any]:
+def _silent(reporting: QuerySet[Node]) -> QuerySet[Any, Any]:
     since = Coalesce("cursor__metered_to_at", "enrolled_at", "created_at")
-    rows = _reporting(nodes).annotate(silent_since=since).filter(silent_since__lt=_SOMEWHERE.late_at)
+    rows = reporting.annotate(silent_since=since).filter(silent_since__lt=_SOMEWHERE.late_at)
     return _told(rows, FindingKind.SILENT, "", F("cursor__metered_to_at"), Value(1))
 
 
-def _clocks_off(nodes: QuerySet[Node]) -> QuerySet[Any, Any]:
-    rows = _reporting(nodes).filter(
+def _clocks_off(reporting: QuerySet[Node]) -> QuerySet[Any, Any]:
+    rows = reporting.filter(
         Q(cursor__clock_skew_ms__gt=CLOCK_SKEW_MS_MAX) | Q(cursor__clock_skew_ms__lt=-CLOCK_SKEW_MS_MAX)
     )
     return _told(rows, FindingKind.CLOCK_OFF, "", F("cursor__last_received_at"), F("cursor__clock_skew_ms"))
 
 
-def _conflicts(nodes: QuerySet[Node]) -> QuerySet[Any, Any]:
-    rows = BatchConflict.objects.filter(node__in=nodes, received_at__gte=_SOMEWHERE.since)
+def _conflicts(conflicts: QuerySet[BatchConflict]) -> QuerySet[Any, Any]:
+    rows = conflicts.filter(received_at__gte=_SOMEWHERE.since)
     return _told(rows, FindingKind.CONFLICT, "node__", Max("received_at"), Count("id"))
 
 
-def _held_retired(nodes: QuerySet[Node]) -> QuerySet[Any, Any]:
+def _held_retired(cards: QuerySet[Accelerator]) -> QuerySet[Any, Any]:
     """Cards that left service while somebody still holds them."""
-    rows = Accelerator.objects.filter(
+    rows = cards.filter(
         Q(slices__allocations__to_at__isnull=True) | Q(slices__allocations__to_at__gt=_SOMEWHERE.now),
         slices__allocations__from_at__lte=_SOMEWHERE.now,
-        node__in=nodes,
         retired_at__isnull=False,
     )
     return _told(rows, FindingKind.HELD_RETIRED, "node__", Min("retired_at"), Count("id", distinct=True))
 
 
-def _quarantined(nodes: QuerySet[Node]) -> QuerySet[Any, Any]:
-    rows = UsageHour.objects.filter(
-        meter__node__in=nodes, quality=Quality.QUARANTINED, hour_at__gte=_SOMEWHERE.since, value__gt=0
-    )
+def _quarantined(hours: QuerySet[UsageHour]) -> QuerySet[Any, Any]:
+    rows = hours.filter(quality=Quality.QUARANTINED, hour_at__gte=_SOMEWHERE.since, value__gt=0)
     return _told(rows, FindingKind.QUARANTINED, "meter__node__", Max("hour_at"), Sum("records"))
 
 
-def _gaps(nodes: QuerySet[Node]) -> QuerySet[Any, Any]:
-    rows = UsageGap.objects.filter(node__in=nodes, to_at__gte=_SOMEWHERE.since, from_at__lt=_SOMEWHERE.now)
+def _gaps(gaps: QuerySet[UsageGap]) -> QuerySet[Any, Any]:
+    rows = gaps.filter(to_at__gte=_SOMEWHERE.since, from_at__lt=_SOMEWHERE.now)
     return _told(rows, FindingKind.GAPS, "node__", Max("to_at"), Count("id"))
 
 

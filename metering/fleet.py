@@ -97,26 +97,39 @@ def fleet_of(
     to_at: datetime,
     cluster_slug: str = "",
     node_ids: Collection[UUID] | None = None,
+    gauges_only: bool = False,
 ) -> tuple[FleetCluster, ...]:
     """Return a provider's clusters, or one of them, or those with some nodes, as metered over `[from_at, to_at)`.
 
-    Five queries. Clusters, nodes and cards come in the order of their names and positions.
+    Five queries; three with `gauges_only`, which leaves energy unknown and endpoints out. Clusters, nodes and cards
+    come in the order of their names and positions.
     """
     nodes = Node.objects.filter(cluster__provider=provider).select_related("cluster", "cursor")
     if cluster_slug:
         nodes = nodes.filter(cluster__slug=cluster_slug)
     if node_ids is not None:
         nodes = nodes.filter(id__in=node_ids)
+    # What is named is looked up as it is; of what is not named the database finds the nodes in each statement.
+    ids = nodes.values("id") if node_ids is None else list(node_ids)
     with own_floor(provider):
-        return _clusters(nodes, from_at, to_at)
+        cards = _cards(ids, from_at, to_at, energy={} if gauges_only else _energy(ids, from_at, to_at))
+        return _clusters(nodes, cards, {} if gauges_only else _endpoints(ids))
 
 
-def _clusters(nodes: QuerySet[Node], from_at: datetime, to_at: datetime) -> tuple[FleetCluster, ...]:
-    cards = _cards(nodes.values("id"), from_at, to_at)
+def _endpoints(node_ids: Any) -> dict[UUID, list[tuple[str, str, tuple[str, ...]]]]:
+    """What each node serves: address, engine and models."""
     endpoints: dict[UUID, list[tuple[str, str, tuple[str, ...]]]] = {}
-    rows = Endpoint.objects.filter(node__in=nodes.values("id")).order_by("url")
+    rows = Endpoint.objects.filter(node__in=node_ids).order_by("url")
     for serves, url, engine, models in rows.values_list("node_id", "url", "engine", "served_models"):
         endpoints.setdefault(serves, []).append((url, engine, tuple(models)))
+    return endpoints
+
+
+def _clusters(
+    nodes: QuerySet[Node],
+    cards: dict[UUID, list[FleetAccelerator]],
+    endpoints: dict[UUID, list[tuple[str, str, tuple[str, ...]]]],
+) -> tuple[FleetCluster, ...]:
     clusters: dict[UUID, tuple[str, str, list[FleetNode]]] = {}
     for node in nodes.order_by("cluster__slug", "cluster_id", "name", "id"):
         cluster = node.cluster
@@ -142,9 +155,9 @@ def _known_sum(values: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _cards(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list[FleetAccelerator]]:
-    gauges = _gauges(node_ids, from_at, to_at)
-    energy: dict[UUID, int] = dict(
+def _energy(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, int]:
+    """What each card used over the window, in mJ."""
+    return dict(
         UsageHour.objects.filter(
             witness=Witness.ENERGY,
             meter__accelerator__node__in=node_ids,
@@ -155,6 +168,12 @@ def _cards(node_ids: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list
         .values_list("meter__accelerator_id")
         .annotate(total=Sum("value"))
     )
+
+
+def _cards(
+    node_ids: Any, from_at: datetime, to_at: datetime, *, energy: dict[UUID, int]
+) -> dict[UUID, list[FleetAccelerator]]:
+    gauges = _gauges(node_ids, from_at, to_at)
     found: dict[UUID, list[FleetAccelerator]] = {}
     for card in Accelerator.objects.filter(node__in=node_ids).order_by("node_id", "position", "uuid"):
         hour = gauges.get(card.id)

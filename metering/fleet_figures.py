@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 
-from clusters.models import Accelerator, Allocation, Cluster, Node, Slice
+from clusters.floor_cards import FloorCards, floor_cards
+from clusters.models import Accelerator, Allocation, Cluster, Node
 from clusters.occupancy import WHOLE_PERMILLE
 from clusters.own_floor import own_floor
 from metering.card_models import AcceleratorHour, FleetHour
@@ -21,7 +22,7 @@ from metering.completeness import LATE_AFTER
 from tenants.limits.said_once import SaidOnce
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from django.db.models import QuerySet
 
@@ -58,30 +59,22 @@ class _Asked:
 
     provider_id: UUID
     cluster_slug: str
-    now: datetime
     gauges_from: datetime
     late_at: datetime
 
 
-_SOMEWHERE: Final = _Asked(UUID(int=1), "some-cluster", *(datetime(1, 1, day, tzinfo=UTC) for day in (1, 2, 3)))
+_SOMEWHERE: Final = _Asked(UUID(int=1), "some-cluster", *(datetime(1, 1, day, tzinfo=UTC) for day in (1, 2)))
 """Stands for what is asked in statements, which are written once."""
 
 
 @dataclass(frozen=True, slots=True)
-class FleetFigures:
+class FleetFigures(FloorCards):
     """A fleet, or a cluster of it, now and over the window it was asked for.
 
-    `in_service` counts cards that are neither retired nor on a revoked node; `metered` those of them whose node has
-    an agent; `read` those with a power reading of the last five minutes, which sum to `power_mw`. `held_permille` and
-    `free_permille`, in thousandths of cards, are of slices, so what is not sliced is neither. None is unknown.
+    Of the cards in service `read` have a power reading of the last five minutes, which sum to `power_mw`. What is not
+    sliced is neither held nor free. None is unknown.
     """
 
-    nodes: int = 0
-    in_service: int = 0
-    retired: int = 0
-    metered: int = 0
-    held_permille: int = 0
-    free_permille: int = 0
     read: int = 0
     power_mw: int | None = None
     energy_mj: int | None = None
@@ -137,6 +130,9 @@ def total_of(clusters: Iterable[ClusterFigures]) -> FleetFigures:
         metered=sum(part.metered for part in parts),
         held_permille=sum(part.held_permille for part in parts),
         free_permille=sum(part.free_permille for part in parts),
+        nodes_shown=sum(part.nodes_shown for part in parts),
+        cards_shown=sum(part.cards_shown for part in parts),
+        partly_held=_nodes_named([part.partly_held for part in parts]),
         read=sum(part.read for part in parts),
         power_mw=_known_sum(part.power_mw for part in parts),
         energy_mj=_known_sum(part.energy_mj for part in parts),
@@ -146,32 +142,42 @@ def total_of(clusters: Iterable[ClusterFigures]) -> FleetFigures:
 
 
 def cluster_figures(
-    *, provider: Organization, now: datetime, from_at: datetime, cluster_slug: str = ""
+    *,
+    provider: Organization,
+    now: datetime,
+    from_at: datetime,
+    cluster_slug: str = "",
+    shown_from: datetime | None = None,
 ) -> tuple[ClusterFigures, ...]:
-    """Return a provider's clusters by name with their figures, windowed over `[from_at, now)`; six queries."""
+    """Return a provider's clusters by name with their figures, windowed over `[from_at, now)`; four queries.
+
+    `shown_from` is when a view of the floor begins, for a page that draws it: see `FloorCards`.
+    """
     chosen = Cluster.objects.filter(provider=provider)
     if cluster_slug:
         chosen = chosen.filter(slug=cluster_slug)
     clusters = list(chosen.order_by("name", "id"))
-    asked = _Asked(provider.pk, cluster_slug, now, now - GAUGE_HOURS, now - LATE_AFTER)
-    by_slug = bool(cluster_slug)
+    ids = [cluster.id for cluster in clusters]
+    asked = _Asked(provider.pk, cluster_slug, now - GAUGE_HOURS, now - LATE_AFTER)
     with own_floor(provider):
-        nodes, cards = _nodes(asked, by_slug=by_slug), _cards(asked, by_slug=by_slug)
-        held, power = _held(asked, by_slug=by_slug), _power(asked, by_slug=by_slug)
-        metered = _metered([cluster.id for cluster in clusters], from_at, now)
+        cards = floor_cards(ids, now=now, held_from=from_at, shown_from=shown_from)
+        power = _power(asked, by_slug=bool(cluster_slug))
+        metered = _metered(ids, from_at, now)
     found = []
     for cluster in clusters:
         read, power_mw = power.get(cluster.id, (0, None))
-        held_permille, free_permille = held.get(cluster.id, (0, 0))
         percent_sum, samples, energy_mj = metered.get(cluster.id, (0, 0, None))
-        in_service, retired, with_agent = cards.get(cluster.id, (0, 0, 0))
+        counted = cards[cluster.id]
         figures = FleetFigures(
-            nodes=nodes.get(cluster.id, 0),
-            in_service=in_service,
-            retired=retired,
-            metered=with_agent,
-            held_permille=held_permille,
-            free_permille=free_permille,
+            nodes=counted.nodes,
+            in_service=counted.in_service,
+            retired=counted.retired,
+            metered=counted.metered,
+            held_permille=counted.held_permille,
+            free_permille=counted.free_permille,
+            nodes_shown=counted.nodes_shown,
+            cards_shown=counted.cards_shown,
+            partly_held=counted.partly_held,
             read=read,
             power_mw=power_mw,
             energy_mj=energy_mj,
@@ -232,17 +238,24 @@ def _used_while_held(
 ) -> tuple[int, int]:
     """The samples' sum and count of nodes held throughout, and of the others' hours at whose start they were held."""
     hours = AcceleratorHour.objects.filter(hour_at__gte=from_at, hour_at__lt=to_at)
-    throughout = Allocation.objects.filter(
-        Q(to_at__isnull=True) | Q(to_at__gte=to_at), slice__accelerator=OuterRef("id"), from_at__lte=from_at
-    )
-    cards = Accelerator.objects.filter(~Exists(throughout), node__in=nodes)
-    others = list(cards.order_by().values_list("node_id", flat=True).distinct())
+    others = known.partly_held if known is not None else None
+    if others is None:
+        others = _partly_held(nodes, from_at, to_at)
     percents, samples = _while_held(hours.filter(accelerator__node__in=others)) if others else (0, 0)
     if known is None:
         all_percents, all_samples = _sampled(nodes.exclude(id__in=others), from_at, to_at)
         return all_percents + percents, all_samples + samples
     less = _sampled(nodes.filter(id__in=others), from_at, to_at) if others else (0, 0)
     return known.utilisation_percent_sum - less[0] + percents, known.utilisation_samples - less[1] + samples
+
+
+def _partly_held(nodes: QuerySet[Node], from_at: datetime, to_at: datetime) -> tuple[UUID, ...]:
+    """Those of some nodes of which a card was not held by one holder throughout."""
+    throughout = Allocation.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gte=to_at), slice__accelerator=OuterRef("id"), from_at__lte=from_at
+    )
+    cards = Accelerator.objects.filter(~Exists(throughout), node__in=nodes)
+    return tuple(cards.order_by().values_list("node_id", flat=True).distinct())
 
 
 def _sampled(nodes: QuerySet[Node], from_at: datetime, to_at: datetime) -> tuple[int, int]:
@@ -271,79 +284,18 @@ def _known_sum(values: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
+def _nodes_named(parts: Sequence[tuple[UUID, ...] | None]) -> tuple[UUID, ...] | None:
+    """The nodes that parts name; None where one of them was not asked for them."""
+    named = [part for part in parts if part is not None]
+    return tuple(chain.from_iterable(named)) if named and len(named) == len(parts) else None
+
+
 def _in_clusters(path: str, *, by_slug: bool) -> dict[str, Any]:
     """Which rows are of the clusters asked for; `path` leads from them to their cluster."""
     clusters = Cluster.objects.filter(provider=_SOMEWHERE.provider_id)
     if by_slug:
         clusters = clusters.filter(slug=_SOMEWHERE.cluster_slug)
     return {f"{path}__in": clusters.values("id")}
-
-
-def _nodes(asked: _Asked, *, by_slug: bool) -> dict[UUID, int]:
-    return dict(_nodes_said(by_slug=by_slug).rows(asked))
-
-
-@cache
-def _nodes_said(*, by_slug: bool) -> SaidOnce:
-    nodes = Node.objects.filter(**_in_clusters("cluster", by_slug=by_slug))
-    return SaidOnce(_SOMEWHERE, nodes.order_by().values_list("cluster_id").annotate(count=Count("id")))
-
-
-def _cards(asked: _Asked, *, by_slug: bool) -> dict[UUID, tuple[int, int, int]]:
-    """How many cards of each cluster are in service, retired, and in service on a node with an agent."""
-    return {
-        cluster_id: (serving, gone, metered)
-        for cluster_id, serving, gone, metered in _cards_said(by_slug=by_slug).rows(asked)
-    }
-
-
-@cache
-def _cards_said(*, by_slug: bool) -> SaidOnce:
-    in_service = Q(retired_at__isnull=True, node__revoked_at__isnull=True)
-    return SaidOnce(
-        _SOMEWHERE,
-        Accelerator.objects.filter(**_in_clusters("node__cluster", by_slug=by_slug))
-        .order_by()
-        .values_list("node__cluster_id")
-        .annotate(
-            in_service=Count("id", filter=in_service),
-            retired=Count("id", filter=Q(retired_at__isnull=False)),
-            metered=Count("id", filter=in_service & Q(node__public_key__isnull=False)),
-        ),
-    )
-
-
-def _held(asked: _Asked, *, by_slug: bool) -> dict[UUID, tuple[int, int]]:
-    """What is held and what is free of each cluster, card by card: a card may be cut in more ways than one."""
-    # Cards that are cut and held alike are many, and each comes to the same.
-    alike: Counter[tuple[UUID, int, int]] = Counter()
-    for cluster_id, sliced, held, count in _held_said(by_slug=by_slug).rows(asked):
-        alike[cluster_id, int(sliced), int(held)] += count
-    found: dict[UUID, tuple[int, int]] = {}
-    for (cluster_id, sliced, held), count in alike.items():
-        before = found.get(cluster_id, (0, 0))
-        found[cluster_id] = (before[0] + count * held, before[1] + count * free_permille_of(sliced, held))
-    return found
-
-
-@cache
-def _held_said(*, by_slug: bool) -> SaidOnce:
-    # As one set that slices are looked up in, and not asked of each of ten thousand slices.
-    until = Q(to_at__isnull=True) | Q(to_at__gt=_SOMEWHERE.now)
-    holding = Allocation.objects.filter(until, from_at__lte=_SOMEWHERE.now)
-    is_held = ExpressionWrapper(Q(id__in=holding.values("slice_id")), BooleanField())
-    cards = (
-        Slice.objects.filter(
-            accelerator__retired_at__isnull=True,
-            accelerator__node__revoked_at__isnull=True,
-            **_in_clusters("accelerator__node__cluster", by_slug=by_slug),
-        )
-        .annotate(is_held=is_held)
-        .filter(Q(retired_at__isnull=True) | Q(is_held=True))
-        .values("accelerator_id", cluster=F("accelerator__node__cluster_id"))
-        .annotate(sliced=Sum("share_permille"), held=Sum("share_permille", filter=Q(is_held=True), default=0))
-    )
-    return SaidOnce(_SOMEWHERE, cards).grouped("cluster", "sliced", "held", count="count(*)")
 
 
 def _power(asked: _Asked, *, by_slug: bool) -> dict[UUID, tuple[int, int | None]]:

@@ -15,6 +15,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from billing.pages.occupancy_chart import (
+    CATEGORY_TONES,
     Metered,
     chart_node,
     holdings_table,
@@ -26,7 +27,7 @@ from billing.pages.occupancy_window import DAY, DAYS_OFFERED, ShownWindow, Unrea
 from billing.pages.periods import with_query
 from billing.queries.occupancy import NodeRow, occupancy_view
 from billing.queries.occupancy_sums import FloorSums, floor_sums, nodes_in_view
-from metering.attention import Finding, findings_of
+from metering.attention import Attention, Finding, attention_of
 from metering.fleet import fleet_of
 from metering.fleet_figures import ClusterFigures, FleetFigures, cluster_figures, total_of, utilisation_while_held
 from metering.pages.fleet_strip import attention_kpi, drawing_kpi, free_kpi
@@ -54,7 +55,7 @@ class Floor:
     chosen: ClusterFigures | None
     sums: FloorSums
     nodes: tuple[NodeRow, ...]
-    findings: tuple[Finding, ...]
+    attention: Attention
     now: datetime
     locale: str
 
@@ -91,7 +92,7 @@ def provider_occupancy(request: HttpRequest, organization: Organization) -> Http
             label=_("Leases per GPU. Use the arrow keys to read one at a time, Enter to open a lease."),
         ),
         "table": holdings_table(floor.nodes, metered),
-        "legend": tenant_legend(tones),
+        "legend": tenant_legend(tones, floor.sums.holder_count - len(tones)),
         "states": state_legend(),
         "pagination": _pagination(request.path, floor),
         "empty": _nothing(floor),
@@ -106,24 +107,25 @@ def _read(request: HttpRequest, organization: Organization) -> Floor:
         window = read_window(request.GET.dict(), now)
     except UnreadableWindow as error:
         raise Http404 from error
-    clusters = cluster_figures(provider=organization, now=now, from_at=now - METERED_VIEW)
+    from_at, to_at = window.from_at, window.to_at
+    clusters = cluster_figures(provider=organization, now=now, from_at=now - METERED_VIEW, shown_from=from_at)
     chosen = next((cluster for cluster in clusters if cluster.slug == window.cluster), None)
     if window.cluster and chosen is None:
         raise Http404
-    place, from_at, to_at = chosen.id if chosen else None, window.from_at, window.to_at
-    sums = floor_sums(organization, from_at, to_at, now=now, cluster_id=place)
+    places = (chosen,) if chosen else clusters
+    sums = floor_sums(organization, places, from_at, to_at, now=now, holders=len(CATEGORY_TONES))
     first = (window.page - 1) * NODES_PER_PAGE
     if window.page > 1 and first >= sums.nodes:
         raise Http404
-    shown = nodes_in_view(organization, from_at, cluster_id=place, first=first, count=NODES_PER_PAGE)
+    shown = nodes_in_view(organization, places, from_at, first=first, count=NODES_PER_PAGE)
     return Floor(
         organization=organization,
         window=window,
         clusters=clusters,
         chosen=chosen,
         sums=sums,
-        nodes=occupancy_view(organization, from_at, to_at, cluster_id=place, node_ids=shown).nodes,
-        findings=findings_of(provider=organization, now=now, cluster_slug=window.cluster),
+        nodes=occupancy_view(organization, from_at, to_at, node_ids=shown).nodes,
+        attention=attention_of(provider=organization, now=now, worst=1, cluster_slug=window.cluster, node_ids=shown),
         now=now,
         locale=active_locale(),
     )
@@ -135,9 +137,10 @@ def _metered(floor: Floor, tones: Mapping[UUID, tuple[str, Tone]]) -> Metered:
         from_at=floor.now - METERED_VIEW,
         to_at=floor.now,
         node_ids=[node.id for node in floor.nodes],
+        gauges_only=True,
     )
     findings: dict[UUID, list[Finding]] = defaultdict(list)
-    for finding in floor.findings:
+    for finding in floor.attention.of_nodes:
         findings[finding.node_id].append(finding)
     return Metered(
         nodes={node.id: (cluster, node) for cluster in fleet for node in cluster.nodes},
@@ -181,7 +184,7 @@ def _kpis(floor: Floor) -> tuple[Kpi, ...]:
         ),
         free_kpi(floor.figures, _next_reservation(floor.sums.next_from_at, floor.locale)),
         drawing_kpi(floor.figures),
-        attention_kpi(floor.findings, floor.now, floor.locale),
+        attention_kpi(floor.attention, floor.now, floor.locale),
     )
 
 

@@ -59,23 +59,14 @@ class Metered:
 
 
 def tenant_tones(holders: Sequence[Holder]) -> dict[UUID, tuple[str, Tone]]:
-    """Return each tenant's name and colour: the five that hold most of the view have their own, by name.
-
-    Where several hold as much, those come first whose names do.
-    """
-    order = sorted(holders, key=lambda one: (-one.share_permille, one.tenant, one.tenant_id))
-    most = sorted(order[: len(CATEGORY_TONES)], key=lambda one: (one.tenant, one.tenant_id))
-    tones = dict(zip((one.tenant_id for one in most), CATEGORY_TONES, strict=False))
-    return {
-        one.tenant_id: (one.tenant, tones.get(one.tenant_id, OTHER_TONE))
-        for one in sorted(holders, key=lambda one: one.tenant)
-    }
+    """Return the names and colours of the tenants that hold most of the view, by name."""
+    by_name = sorted(holders, key=lambda one: (one.tenant, one.tenant_id))
+    return {one.tenant_id: (one.tenant, tone) for one, tone in zip(by_name, CATEGORY_TONES, strict=False)}
 
 
-def tenant_legend(tones: Mapping[UUID, tuple[str, Tone]]) -> list[LegendEntry]:
-    """Return the tenants beside their colours; the sixth and further ones share one."""
-    named = [LegendEntry(name, tone) for name, tone in tones.values() if tone != OTHER_TONE]
-    others = sum(tone == OTHER_TONE for _name, tone in tones.values())
+def tenant_legend(tones: Mapping[UUID, tuple[str, Tone]], others: int) -> list[LegendEntry]:
+    """Return the tenants beside their colours; so many others share one."""
+    named = [LegendEntry(name, tone) for name, tone in tones.values()]
     if others:
         named.append(
             LegendEntry(ngettext("%(count)s other", "%(count)s others", others) % {"count": others}, OTHER_TONE)

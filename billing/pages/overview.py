@@ -20,9 +20,9 @@ from billing.queries.margin import Grouping, daily, margin, revenue_of
 from billing.queries.month_money import month_money
 from billing.queries.receivables import owed_to
 from billing.queries.waiting import MONEY, waits_of
-from metering.attention import findings_of
+from metering.attention import Attention, attention_of
 from metering.fleet_figures import cluster_figures, total_of
-from metering.pages.fleet_strip import drawing_kpi, free_kpi
+from metering.pages.fleet_strip import FINDINGS_SHOWN, drawing_kpi, free_kpi
 from portal.charts import Column, Fact, Series, column_table, stacked_columns
 from portal.figures import axis, day, money, span
 from portal.locales import active_locale
@@ -53,10 +53,10 @@ def provider_overview(request: HttpRequest, organization: Organization) -> HttpR
     role = membership.role if membership else ""
     sees_money, sees_fleet = allows(role, READ_INVOICES), allows(role, READ_FLEET)
     period = read_period({}, "UTC", now)
-    findings = findings_of(provider=organization, now=now) if sees_fleet else ()
+    attention = attention_of(provider=organization, now=now, worst=FINDINGS_SHOWN) if sees_fleet else Attention()
     owed = owed_to(organization, now)
     waits = [wait for wait in waits_of(organization, now, owed) if sees_money or wait.kind not in MONEY]
-    todo = [*(words.wait_line(wait, locale) for wait in waits), *words.finding_lines(findings, now, locale)]
+    todo = [*(words.wait_line(wait, locale) for wait in waits), *words.finding_lines(attention, now, locale)]
     context: dict[str, Any] = {
         "sub": span(period.first, period.shown_last, locale),
         "todo": sorted(todo, key=lambda line: not line.severe),

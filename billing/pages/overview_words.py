@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from billing.pages.margin_words import margin_pill
 from billing.pages.periods import with_query
 from billing.queries.waiting import Wait, WaitKind
-from metering.attention import Finding
-from metering.pages.fleet_strip import FINDINGS_SHOWN, gpus, shown_finding
+from metering.attention import Attention
+from metering.pages.fleet_strip import gpus, shown_finding
 from portal.figures import DASH, change, day, energy, moment, money, number, share, watts
 from portal.parts import Kpi, PillTone
 from portal.punctuation import between
@@ -140,13 +140,13 @@ def _other_words(kind: WaitKind, how_many: int, count: dict[str, str]) -> tuple[
     return title % count, reverse(page)
 
 
-def finding_lines(findings: Sequence[Finding], now: datetime, locale: str) -> list[ToDo]:
-    """Return the first findings of the fleet; the last line says how many more there are."""
+def finding_lines(attention: Attention, now: datetime, locale: str) -> list[ToDo]:
+    """Return the worst findings of the fleet; the last line says how many more there are."""
     lines = []
-    for finding in findings[:FINDINGS_SHOWN]:
+    for finding in attention.findings:
         shown = shown_finding(finding, now, locale)
         lines.append(ToDo(shown.severe, f"{shown.node}{between('colon')}{shown.title}", shown.text, shown.url))
-    more = len(findings) - FINDINGS_SHOWN
+    more = attention.count - len(attention.findings)
     if more > 0:
         title = ngettext("%(count)s more node needs attention", "%(count)s more need attention", more)
         lines.append(ToDo(False, title % {"count": number(more)}, "", reverse("provider-fleet")))

@@ -63,7 +63,7 @@ def provider_card(
     locale = active_locale()
     detail, found = _find(organization, cluster, node, card_id, now)
     hours = detail.card_hours.get(found.id, ())
-    findings, _more = shown_findings(findings_of(provider=organization, now=now, node_id=detail.node.id), now, locale)
+    findings = shown_findings(findings_of(provider=organization, now=now, node_id=detail.node.id), now, locale)
     health = {found.id: detail.health[found.id]} if found.id in detail.health else {}
     context: dict[str, Any] = {
         "name": _name(found),

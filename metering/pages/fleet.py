@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from clusters.models import Node
-from metering.attention import findings_of
+from metering.attention import attention_of
 from metering.fleet import fleet_of
 from metering.fleet_figures import ClusterFigures, cluster_figures, cluster_hours, total_of
 from metering.node_hours import covered, last_hours
 from metering.pages.coverage import coverage_strip
 from metering.pages.fleet_making import cluster_form, made_token, may_make
-from metering.pages.fleet_strip import shown_findings, strip
+from metering.pages.fleet_strip import FINDINGS_SHOWN, shown_findings, strip
 from metering.pages.hour_charts import HourFigures, hour_charts
 from metering.pages.node_lines import NOT_DRAWN, NodeLine, node_line
 from metering.pages.node_paging import node_pagination
@@ -60,15 +60,14 @@ def provider_fleet(request: HttpRequest, organization: Organization) -> HttpResp
     now = datetime.now(UTC)
     locale = active_locale()
     clusters = cluster_figures(provider=organization, now=now, from_at=now - VIEW)
-    findings = findings_of(provider=organization, now=now)
+    attention = attention_of(provider=organization, now=now, worst=FINDINGS_SHOWN)
     figures = total_of(clusters)
-    shown, more = shown_findings(findings, now, locale)
     context = {
-        "kpis": strip(figures, findings, clusters=len(clusters), now=now, locale=locale),
+        "kpis": strip(figures, attention, clusters=len(clusters), now=now, locale=locale),
         "figures": figures,
         "clusters": clusters,
-        "findings": shown,
-        "more_findings": more,
+        "findings": shown_findings(attention.findings, now, locale),
+        "more_findings": attention.count - len(attention.findings),
         "form": form if may_make(request) else None,
         "crumbs": (Crumb(_("Fleet")),),
         **_nodes(request, organization, clusters, now, locale),
@@ -88,15 +87,14 @@ def provider_cluster(request: HttpRequest, organization: Organization, *, cluste
     if not found:
         raise Http404
     row = found[0]
-    findings = findings_of(provider=organization, now=now, cluster_slug=cluster)
-    shown, more = shown_findings(findings, now, locale)
+    attention = attention_of(provider=organization, now=now, worst=FINDINGS_SHOWN, cluster_slug=cluster)
     hours = cluster_hours(cluster_id=row.id, now=now)
     context = {
         "row": row,
-        "kpis": strip(row.figures, findings, clusters=1, now=now, locale=locale),
+        "kpis": strip(row.figures, attention, clusters=1, now=now, locale=locale),
         "figures": row.figures,
-        "findings": shown,
-        "more_findings": more,
+        "findings": shown_findings(attention.findings, now, locale),
+        "more_findings": attention.count - len(attention.findings),
         "charts": hour_charts([HourFigures(*hour) for hour in hours], locale),
         "sampled": any(hour[1] is not None or hour[2] is not None for hour in hours),
         "occupancy_url": f"{reverse('provider-occupancy')}?{urlencode({'cluster': row.slug})}",

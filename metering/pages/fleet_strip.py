@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from metering.attention import Finding, FindingKind
+from metering.attention import Attention, Finding, FindingKind
 from metering.fleet_figures import FleetFigures
 from metering.pages.node_lines import MILLISECONDS, MILLIWATTS, node_url, recent
 from portal.figures import DASH, energy, number, share, watts
@@ -28,9 +28,7 @@ class ShownFinding:
     text: str
 
 
-def strip(
-    figures: FleetFigures, findings: Sequence[Finding], *, clusters: int, now: datetime, locale: str
-) -> tuple[Kpi, ...]:
+def strip(figures: FleetFigures, attention: Attention, *, clusters: int, now: datetime, locale: str) -> tuple[Kpi, ...]:
     """Return the five figures of a fleet or a cluster."""
     counted = [ngettext("%(count)s node", "%(count)s nodes", figures.nodes) % {"count": number(figures.nodes)}]
     if clusters > 1:
@@ -46,7 +44,7 @@ def strip(
             foot=_("mean of the last 24 h") if figures.utilisation is not None else _("nothing sampled in 24 h"),
         ),
         drawing_kpi(figures),
-        attention_kpi(findings, now, locale),
+        attention_kpi(attention, now, locale),
     )
 
 
@@ -73,25 +71,23 @@ def drawing_kpi(figures: FleetFigures) -> Kpi:
     return Kpi(_("Drawing"), value, unit=unit, foot=" · ".join(parts))
 
 
-def attention_kpi(findings: Sequence[Finding], now: datetime, locale: str) -> Kpi:
+def attention_kpi(attention: Attention, now: datetime, locale: str) -> Kpi:
     """Return how many nodes need somebody to look, and the worst of it."""
-    nodes = len({finding.node_id for finding in findings})
-    if not findings:
+    if not attention.findings:
         return Kpi(_("Needs attention"), "0", unit=_("nodes"), foot=_("nothing silent, missing or held in 24 h"))
-    worst = shown_finding(findings[0], now, locale)
+    worst = shown_finding(attention.findings[0], now, locale)
     return Kpi(
         _("Needs attention"),
-        number(nodes),
-        unit=ngettext("node", "nodes", nodes),
+        number(attention.nodes),
+        unit=ngettext("node", "nodes", attention.nodes),
         foot=f"{worst.node} · {worst.title}",
-        alert=any(finding.severe for finding in findings),
+        alert=attention.severe,
     )
 
 
-def shown_findings(findings: Sequence[Finding], now: datetime, locale: str) -> tuple[list[ShownFinding], int]:
-    """Return the first findings in words, and how many more there are."""
-    shown = [shown_finding(finding, now, locale) for finding in findings[:FINDINGS_SHOWN]]
-    return shown, len(findings) - len(shown)
+def shown_findings(findings: Sequence[Finding], now: datetime, locale: str) -> list[ShownFinding]:
+    """Return the first findings in words."""
+    return [shown_finding(finding, now, locale) for finding in findings[:FINDINGS_SHOWN]]
 
 
 def shown_finding(finding: Finding, now: datetime, locale: str) -> ShownFinding:

@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from metering.attention import Finding, findings_of
+from metering.attention import Attention, attention_of
 from metering.fleet_health import CARDS_MAX, CardTrouble, Slowed, slowed_nodes, troubled_cards
 from metering.health_rows import HealthRow, health_rows
 from metering.pages.files import csv_file
-from metering.pages.fleet_strip import ShownFinding, shown_finding
+from metering.pages.fleet_strip import shown_finding
 from metering.pages.node_health import KINDS, XIDS
 from metering.pages.node_lines import node_url
 from portal.figures import moment, number, share
@@ -63,15 +63,15 @@ def provider_health(request: HttpRequest, organization: Organization) -> HttpRes
     """Show what needs somebody to look at a machine."""
     now = datetime.now(UTC)
     locale = active_locale()
-    findings = findings_of(provider=organization, now=now)
+    attention = attention_of(provider=organization, now=now, worst=NODES_SHOWN)
     cards, slowed = troubled_cards(provider=organization, now=now), slowed_nodes(provider=organization, now=now)
     context: dict[str, Any] = {
         "sub": _(
             "Errors of 7 days, clocks of 24 hours, output against a week ago. Cards that are well are not listed."
         ),
-        "kpis": _kpis(findings, cards, slowed),
-        "nodes": _nodes(findings, now, locale),
-        "more_nodes": max(len(findings) - NODES_SHOWN, 0),
+        "kpis": _kpis(attention, cards, slowed),
+        "nodes": [shown_finding(one, now, locale) for one in attention.findings],
+        "more_nodes": attention.count - len(attention.findings),
         "cards": [_card(one, locale) for one in cards],
         "slowed": [_slow(one) for one in slowed],
         "export_url": reverse("provider-health-csv"),
@@ -103,9 +103,8 @@ def _cells(one: HealthRow) -> tuple[object, ...]:
     )
 
 
-def _kpis(findings: tuple[Finding, ...], cards: tuple[CardTrouble, ...], slowed: tuple[Slowed, ...]) -> tuple[Kpi, ...]:
+def _kpis(attention: Attention, cards: tuple[CardTrouble, ...], slowed: tuple[Slowed, ...]) -> tuple[Kpi, ...]:
     severe = sum(one.severe for one in cards)
-    late = len({one.node_id for one in findings})
     more = "+" if len(cards) >= CARDS_MAX else ""
     held_back = sum(one.throttled is not None for one in cards)
     return (
@@ -122,9 +121,9 @@ def _kpis(findings: tuple[Finding, ...], cards: tuple[CardTrouble, ...], slowed:
         ),
         Kpi(
             _("Nodes to look at"),
-            number(late),
-            foot=_("silent, in conflict or with gaps") if late else _("all report as they should"),
-            alert=any(one.severe for one in findings),
+            number(attention.nodes),
+            foot=_("silent, in conflict or with gaps") if attention.nodes else _("all report as they should"),
+            alert=attention.severe,
         ),
         Kpi(
             _("Output below usual"),
@@ -133,10 +132,6 @@ def _kpis(findings: tuple[Finding, ...], cards: tuple[CardTrouble, ...], slowed:
             foot=_("against the same hours a week ago"),
         ),
     )
-
-
-def _nodes(findings: tuple[Finding, ...], now: datetime, locale: str) -> list[ShownFinding]:
-    return [shown_finding(one, now, locale) for one in findings[:NODES_SHOWN]]
 
 
 def _card(one: CardTrouble, locale: str) -> CardRow:

@@ -101,7 +101,7 @@ def provider_node(request: HttpRequest, organization: Organization, *, cluster: 
         messages.success(request, _("The key is revoked: nothing that it signs is taken in any more."))
         return redirect("provider-node", cluster=cluster, node=node)
     findings = findings_of(provider=organization, now=now, node_id=detail.node.id)
-    shown, _more = shown_findings(findings, now, locale)
+    shown = shown_findings(findings, now, locale)
     context: dict[str, Any] = {
         "detail": detail,
         "node": detail.node,

@@ -34,13 +34,21 @@ class SaidOnce:
     def grouped(self, *keys: str, **sums: str) -> SaidOnce:
         """Group its rows by some of its columns; names and sums are those of the module that asks."""
         said = ", ".join([*keys, *(f"{how} AS {name}" for name, how in sums.items())])
+        return self.within(f"SELECT {said} FROM ({{rows}}) AS one GROUP BY {', '.join(keys)}")  # noqa: S608 - as said
+
+    def within(self, statement: str) -> SaidOnce:
+        """Put its rows into a statement of the module that asks, for `{rows}`, before the first place for a value."""
         made = object.__new__(SaidOnce)
-        made._statement = f"SELECT {said} FROM ({self._statement}) AS one GROUP BY {', '.join(keys)}"  # noqa: S608 - as said
+        made._statement = statement.format(rows=self._statement)
         made._places, made.takes = self._places, self.takes
         return made
 
-    def rows(self, asked: DataclassInstance) -> list[tuple[Any, ...]]:
-        """Return the rows of the statement for what is asked; one query."""
+    def rows(self, asked: DataclassInstance, *more: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of the statement for what is asked; one query.
+
+        `more` are the values of the places that stand after those of its own, in a statement that it was put into.
+        """
+        values = [getattr(asked, name) if name else value for name, value in self._places]
         with connection.cursor() as cursor:
-            cursor.execute(self._statement, [getattr(asked, name) if name else value for name, value in self._places])
+            cursor.execute(self._statement, [*values, *more])
             return list(cursor.fetchall())

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from clusters.models import Accelerator, Node
-from metering.attention import FindingKind, findings_of
+from clusters.models import Accelerator, Cluster, Node
+from metering.attention import Attention, FindingKind, attention_of, findings_of
 from metering.models import BatchConflict, NodeCursor, UsageGap
 from tests import factories
 from tests.factories import Cast
@@ -124,3 +124,39 @@ def test_whoever_asks_next_is_answered_for_themselves(cast: Cast) -> None:
                 assert findings_of(provider=provider, now=NOW - HOUR, **narrower) == ()
         assert findings_of(provider=cast.provider, now=NOW, node_id=theirs.id) == ()
         assert findings_of(provider=cast.provider, now=NOW, cluster_slug="some-other") == ()
+
+
+def test_the_worst_are_the_first_of_all_whatever_they_are_called(cast: Cast) -> None:
+    """By the letters' numbers and not by a language: a name begins with a capital, an accent or a sign."""
+    floor = make_floor(cast.provider, NOW)
+    north = factories.make_cluster(cast.provider, "North")
+    for name in ("b", "B", "a-2", "a10", "é", "机"):
+        node = make_reporting(north, name, NOW - HOUR)
+        UsageGap.objects.create(
+            node=node, subject="node", from_at=NOW - 2 * HOUR, to_at=NOW - HOUR, reason="unreachable"
+        )
+    make_reporting(factories.make_cluster(cast.outsider, "other"), "theirs", NOW - HOUR)
+    for slug in ("", "North", "sample-east", "nowhere"):
+        found = findings_of(provider=cast.provider, now=NOW, cluster_slug=slug)
+        nodes = {finding.node_id for finding in found}
+        for worst in (1, 3, 8, 100):
+            asked = [node for node in (floor.mixed.id, floor.busy.id, floor.silent.id) if worst > 1]
+            assert attention_of(
+                provider=cast.provider, now=NOW, worst=worst, cluster_slug=slug, node_ids=asked
+            ) == Attention(
+                len(found),
+                len(nodes),
+                any(finding.severe for finding in found),
+                found[:worst],
+                tuple(finding for finding in found if finding.node_id in asked),
+            )
+    everything = findings_of(provider=cast.provider, now=NOW)
+    assert len({finding.kind for finding in everything}) > 2
+    assert Cluster.objects.filter(nodes__name__in=[finding.node for finding in everything]).count() > 2
+
+
+def test_the_worst_of_any_fleet_takes_one_query(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    floor = make_floor(cast.provider, NOW)
+    with django_assert_num_queries(1):
+        attention_of(provider=cast.provider, now=NOW, worst=8, node_ids=[floor.mixed.id])
+    assert attention_of(provider=factories.make_organization("nobody"), now=NOW, worst=8) == Attention()

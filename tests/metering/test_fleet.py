@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,26 @@ def test_a_card_shows_its_latest_gauges_its_mean_and_its_energy(cast: Cast) -> N
     assert seen.energy_mj == node.energy_mj == cluster.energy_mj == 1_500_000
     assert node.endpoints == ((URL, "vllm", (MODEL,)),)
     assert node.metered_to_at == NOON + HOUR
+
+
+def test_gauges_alone_are_those_of_the_whole(cast: Cast, django_assert_num_queries: Any) -> None:
+    agent, foreign = make_agent(cast.provider), make_agent(cast.outsider, "foreign")
+    for one in (agent, foreign):
+        one.ship(
+            column(energy("GPU-1"), [0, 700_000, 1_500_000], [NOON_MS, NOON_MS + 1_000_000, NOON_MS + HOUR_MS]),
+            gauges=[gauge("utilisation_percent", [50, 70])],
+            accelerators=[AcceleratorSeen("GPU-1", "1", "NVIDIA H100 80GB HBM3", 81_559, None, False, [], None)],
+            endpoints=[EndpointSeen(URL, "vllm", [MODEL], None)],
+        )
+        roll_up(one.node)
+    ((node,),) = (one.nodes for one in fleet_of(provider=cast.provider, **WINDOW))
+    for ids in (None, [agent.node.id, foreign.node.id]):
+        with django_assert_num_queries(3):
+            found = fleet_of(provider=cast.provider, node_ids=ids, gauges_only=True, **WINDOW)
+        ((alone,),) = (one.nodes for one in found)
+        cards = tuple(replace(card, energy_mj=None) for card in node.accelerators)
+        assert alone == replace(node, accelerators=cards, endpoints=())
+    assert (node.energy_mj, node.endpoints[0][0]) == (1_500_000, URL)
 
 
 def test_unknown_gauges_are_unknown_and_impossible_ones_are_left_out(cast: Cast) -> None:

@@ -137,9 +137,9 @@ def test_utilisation_while_held_leaves_idle_cards_out(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_any_fleet_takes_six_queries(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_any_fleet_takes_four_queries(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     make_floor(cast.provider, NOW)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(4):
         cluster_figures(provider=cast.provider, now=NOW, from_at=NOW - DAY)
 
 

@@ -19,7 +19,7 @@ from billing.pages.overview_words import (
 from billing.queries.margin import Figures, Margin, MarginLine
 from billing.queries.month_money import MonthMoney
 from billing.queries.waiting import Wait, WaitKind
-from metering.attention import Finding, FindingKind
+from metering.attention import Attention, Finding, FindingKind
 from metering.fleet_figures import ClusterFigures, FleetFigures
 from tenants.ids import new_id
 
@@ -51,13 +51,14 @@ def test_what_has_no_beginning_and_no_amount_says_only_what_it_is() -> None:
 
 
 def test_findings_beyond_the_first_are_counted() -> None:
-    findings = [Finding(FindingKind.GAPS, new_id(), f"n-{place}", "east", AT, 1) for place in range(10)]
-    lines = finding_lines(findings, AT, "en_GB")
+    worst = tuple(Finding(FindingKind.GAPS, new_id(), f"n-{place}", "east", AT, 1) for place in range(8))
+    lines = finding_lines(Attention(10, 9, False, worst), AT, "en_GB")
     assert [line.severe for line in lines] == [False] * len(lines)
     assert lines[0].title == "n-0: 1 gap in 24 h"
     assert lines[0].url == "/p/fleet/east/n-0/"
-    assert lines[-1].title == f"{10 - len(lines) + 1} more need attention"
-    assert finding_lines(findings[:1], AT, "en_GB") == lines[:1]
+    assert (len(lines), lines[-1].title) == (9, "2 more need attention")
+    assert finding_lines(Attention(1, 1, False, worst[:1]), AT, "en_GB") == lines[:1]
+    assert finding_lines(Attention(), AT, "en_GB") == []
 
 
 def test_the_first_figure_is_what_was_earned_and_how_it_changed() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from billing.queries.occupancy import OccupancyView, occupancy_view
-from billing.queries.occupancy_sums import floor_sums, nodes_in_view
-from clusters.models import Accelerator, Allocation, Node, Slice
+from billing.queries.occupancy_sums import FloorSums, floor_sums, nodes_in_view
+from clusters.models import Accelerator, Allocation, Cluster, Node, Slice
 from clusters.occupancy import WHOLE_PERMILLE
+from metering.fleet_figures import ClusterFigures, cluster_figures
 from tests import factories
 from tests.billing.world import HOUR, World, make_world
 from tests.kept import kept
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 ODD = timedelta(minutes=7, microseconds=999_999)
 DAY = 24 * HOUR
+Window = tuple[datetime, datetime]
 
 
 class Floor(NamedTuple):
@@ -74,6 +77,17 @@ def _let(part: Slice, tenants: list[Organization], chosen: random.Random) -> Non
         at = end + chosen.randrange(2) * ODD
 
 
+def of_clusters(provider: Organization, from_at: datetime, now: datetime) -> tuple[ClusterFigures, ...]:
+    return cluster_figures(provider=provider, now=now, from_at=now - DAY, shown_from=from_at)
+
+
+def summed(
+    provider: Organization, window: Window, now: datetime, place: UUID | None = None, *, holders: int = 99
+) -> FloorSums:
+    clusters = [one for one in of_clusters(provider, window[0], now) if place in (None, one.id)]
+    return floor_sums(provider, clusters, *window, now=now, holders=holders)
+
+
 def plain(view: OccupancyView, now: datetime) -> tuple[Counter[UUID], datetime | None]:
     """The holders and the next beginning, row by row."""
     held: Counter[UUID] = Counter()
@@ -103,12 +117,18 @@ def test_the_sums_are_what_the_rows_come_to(floor: Floor, from_at: datetime, to_
     now = from_at + (to_at - from_at) / 3
     for place in (None, floor.nodes[0].cluster_id, floor.nodes[3].cluster_id):
         view = occupancy_view(floor.world.provider, from_at, to_at, cluster_id=place)
-        sums = floor_sums(floor.world.provider, from_at, to_at, now=now, cluster_id=place)
+        sums = summed(floor.world.provider, (from_at, to_at), now, place)
         held, next_from_at = plain(view, now)
         assert sums.occupancy == view.occupancy
         assert sums.nodes == len(view.nodes)
         assert {one.tenant_id: one.share_permille for one in sums.holders} == held
         assert sums.next_from_at == next_from_at
+        # Those who hold the most come first, and how many there are is known where fewer are named.
+        order = sorted(sums.holders, key=lambda one: (-one.share_permille, one.tenant, one.tenant_id))
+        assert list(sums.holders) == order
+        few = summed(floor.world.provider, (from_at, to_at), now, place, holders=2)
+        assert few == replace(sums, holders=sums.holders[:2])
+        assert sums.holder_count == len(held)
 
 
 def test_the_floor_has_what_the_sums_must_get_right(floor: Floor) -> None:
@@ -119,7 +139,7 @@ def test_the_floor_has_what_the_sums_must_get_right(floor: Floor) -> None:
     assert any(at.microsecond for at in allocations.values_list("from_at", flat=True))
     view = occupancy_view(floor.world.provider, *EDGES[0])
     assert 0 < view.occupancy.fraction < 1
-    assert len(floor_sums(floor.world.provider, *EDGES[0], now=NOON).holders) > 4
+    assert len(summed(floor.world.provider, EDGES[0], NOON).holders) > 4
 
 
 def test_an_edge_belongs_to_what_begins_there(floor: Floor) -> None:
@@ -130,7 +150,7 @@ def test_an_edge_belongs_to_what_begins_there(floor: Floor) -> None:
     factories.make_allocation(part, before, NOON - HOUR, NOON)
     factories.make_allocation(part, floor.world.tenant, NOON, NOON + HOUR)
     factories.make_allocation(part, after, NOON + HOUR, None)
-    sums = floor_sums(floor.world.provider, NOON, NOON + HOUR, now=NOON, cluster_id=node.cluster_id)
+    sums = summed(floor.world.provider, (NOON, NOON + HOUR), NOON, node.cluster_id)
     assert not {before.pk, after.pk} & {one.tenant_id for one in sums.holders}
     view = occupancy_view(floor.world.provider, NOON, NOON + HOUR, cluster_id=node.cluster_id)
     assert sums.occupancy == view.occupancy
@@ -143,29 +163,47 @@ def test_pages_of_nodes_are_the_whole_in_its_order(floor: Floor) -> None:
     whole = occupancy_view(provider, from_at, to_at).nodes
     # A node without a card has no row.
     assert len(whole) == 4
-    paged = [
-        node
-        for first in range(0, 6, 2)
-        for node in occupancy_view(
-            provider, from_at, to_at, node_ids=nodes_in_view(provider, from_at, first=first, count=2)
-        ).nodes
-    ]
-    assert paged == list(whole)
-    assert nodes_in_view(provider, from_at, cluster_id=floor.nodes[0].cluster_id, count=9) == [
-        node.id for node in occupancy_view(provider, from_at, to_at, cluster_id=floor.nodes[0].cluster_id).nodes
-    ]
+    clusters = of_clusters(provider, from_at, NOON)
+    for count in (1, 2, 3, 9):
+        paged = [
+            node
+            for first in range(0, 6, count)
+            for node in occupancy_view(
+                provider, from_at, to_at, node_ids=nodes_in_view(provider, clusters, from_at, first=first, count=count)
+            ).nodes
+        ]
+        assert paged == list(whole)
+    for one in clusters:
+        of_one = occupancy_view(provider, from_at, to_at, cluster_id=one.id).nodes
+        assert nodes_in_view(provider, [one], from_at, count=9) == [node.id for node in of_one]
+
+
+def test_nodes_of_clusters_of_one_name_stand_among_each_other(floor: Floor) -> None:
+    provider, (from_at, to_at) = floor.world.provider, EDGES[0]
+    for place, node in enumerate(floor.nodes):
+        Node.objects.filter(pk=node.pk).update(name=f"n-{5 - place}")
+    Cluster.objects.filter(nodes__in=floor.nodes[1:4]).update(name="Hall")
+    Cluster.objects.filter(pk=floor.nodes[0].cluster_id).update(name="Hall")
+    clusters = of_clusters(provider, from_at, NOON)
+    assert [one.name for one in clusters].count("Hall") == 4
+    whole = [node.id for node in occupancy_view(provider, from_at, to_at).nodes]
+    paged = [each for first in range(4) for each in nodes_in_view(provider, clusters, from_at, first=first, count=1)]
+    assert paged == whole == [node.pk for node in reversed(floor.nodes[:4])]
 
 
 def test_another_provider_is_in_no_sum(floor: Floor) -> None:
-    sums = floor_sums(floor.other.provider, *EDGES[0], now=NOON)
+    sums = summed(floor.other.provider, EDGES[0], NOON)
     assert (sums.nodes, [one.tenant_id for one in sums.holders]) == (1, [floor.other.tenant.pk])
-    assert nodes_in_view(floor.other.provider, EDGES[0][0], count=9) == [floor.other.nodes[0].pk]
-    assert floor_sums(factories.make_organization("nobody"), *EDGES[0], now=NOON).occupancy.capacity_gpu_ms == 0
+    theirs = of_clusters(floor.other.provider, EDGES[0][0], NOON)
+    assert nodes_in_view(floor.other.provider, theirs, EDGES[0][0], count=9) == [floor.other.nodes[0].pk]
+    nobody = summed(factories.make_organization("nobody"), EDGES[0], NOON)
+    assert (nobody.occupancy.capacity_gpu_ms, nobody.holder_count, nobody.next_from_at) == (0, 0, None)
 
 
-def test_any_floor_takes_two_queries(floor: Floor, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_any_floor_takes_one_query_each(floor: Floor, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for provider in (floor.other.provider, floor.world.provider):
-        with django_assert_num_queries(2):
-            floor_sums(provider, *EDGES[0], now=NOON)
+        clusters = of_clusters(provider, EDGES[0][0], NOON)
         with django_assert_num_queries(1):
-            nodes_in_view(provider, EDGES[0][0], count=12)
+            floor_sums(provider, clusters, *EDGES[0], now=NOON, holders=5)
+        with django_assert_num_queries(1):
+            nodes_in_view(provider, clusters, EDGES[0][0], count=12)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from metering.attention import Finding, FindingKind
+from metering.attention import Attention, Finding, FindingKind
 from metering.fleet_figures import FleetFigures
 from metering.pages.fleet_strip import (
     FINDINGS_SHOWN,
@@ -44,7 +44,7 @@ def finding(kind: FindingKind, node: int = 1, count: int = 1, at: datetime | Non
 
 
 def test_the_five_figures_of_a_fleet() -> None:
-    service, free, used, drawing, attention = strip(FIGURES, (), clusters=2, now=NOW, locale="en")
+    service, free, used, drawing, attention = strip(FIGURES, Attention(), clusters=2, now=NOW, locale="en")
     assert (service.value, service.unit, service.foot) == ("20", "GPUs", "2 clusters · 4 nodes · 1 retired")
     assert (free.value, free.unit, free.foot) == ("2.25", "/ 20", "17.75 held by tenants")
     assert (used.value, used.unit, used.foot) == ("64", "%", "mean of the last 24 h")
@@ -52,14 +52,14 @@ def test_the_five_figures_of_a_fleet() -> None:
 
 
 def test_one_cluster_is_not_counted_and_none_retired_not_said() -> None:
-    one = strip(replace(FIGURES, nodes=1, retired=0), (), clusters=1, now=NOW, locale="en")[0]
+    one = strip(replace(FIGURES, nodes=1, retired=0), Attention(), clusters=1, now=NOW, locale="en")[0]
     assert one.foot == "1 node"
 
 
 def test_nothing_sampled_is_a_dash_and_not_zero() -> None:
-    used = strip(replace(FIGURES, utilisation_samples=0), (), clusters=1, now=NOW, locale="en")[2]
+    used = strip(replace(FIGURES, utilisation_samples=0), Attention(), clusters=1, now=NOW, locale="en")[2]
     assert (used.value, used.unit, used.foot) == (DASH, "", "nothing sampled in 24 h")
-    idle = strip(replace(FIGURES, utilisation_percent_sum=0), (), clusters=1, now=NOW, locale="en")[2]
+    idle = strip(replace(FIGURES, utilisation_percent_sum=0), Attention(), clusters=1, now=NOW, locale="en")[2]
     assert (idle.value, idle.unit) == ("0", "%")
 
 
@@ -90,13 +90,12 @@ def test_power_that_nobody_read_is_never_a_zero() -> None:
 
 
 def test_attention_counts_nodes_and_names_the_worst() -> None:
-    found = [finding(FindingKind.SILENT), finding(FindingKind.GAPS), finding(FindingKind.GAPS, 2)]
-    kpi = attention_kpi(found, NOW, "en")
+    kpi = attention_kpi(Attention(3, 2, True, (finding(FindingKind.SILENT), finding(FindingKind.GAPS))), NOW, "en")
     assert (kpi.value, kpi.unit, kpi.alert) == ("2", "nodes", True)
     assert kpi.foot == "node-1 · silent since 12:00 UTC"
-    quiet = attention_kpi([finding(FindingKind.GAPS, count=3)], NOW, "en")
+    quiet = attention_kpi(Attention(1, 1, False, (finding(FindingKind.GAPS, count=3),)), NOW, "en")
     assert (quiet.value, quiet.unit, quiet.alert, quiet.foot) == ("1", "node", False, "node-1 · 3 gaps in 24 h")
-    assert attention_kpi([], NOW, "en").alert is False
+    assert attention_kpi(Attention(), NOW, "en").alert is False
 
 
 @pytest.mark.parametrize(
@@ -127,8 +126,7 @@ def test_no_word_of_a_finding_is_left_unfilled(kind: FindingKind) -> None:
     assert "()s" not in said.title + said.text
 
 
-def test_the_first_findings_are_shown_and_the_rest_counted() -> None:
+def test_the_first_findings_are_shown() -> None:
     many = [finding(FindingKind.GAPS, number) for number in range(1, FINDINGS_SHOWN + 4)]
-    shown, more = shown_findings(many, NOW, "en")
-    assert ([one.node for one in shown], more) == ([f"node-{number}" for number in range(1, FINDINGS_SHOWN + 1)], 3)
-    assert shown_findings(many[:2], NOW, "en")[1] == 0
+    shown = shown_findings(many, NOW, "en")
+    assert [one.node for one in shown] == [f"node-{number}" for number in range(1, FINDINGS_SHOWN + 1)]

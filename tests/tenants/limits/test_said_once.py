@@ -64,3 +64,14 @@ def test_rows_are_grouped_by_their_columns(cast: Cast) -> None:
         (count, list(counted.values()).count(count)) for count in set(counted.values())
     )
     assert said.rows(Asked(UUID(int=9), "", SOMEBODY.before)) == []
+
+
+def test_rows_stand_within_another_statement(cast: Cast) -> None:
+    found = Organization.objects.filter(created_at__lt=SOMEBODY.before).order_by().values("slug", words=Value("100 %"))
+    said = SaidOnce(SOMEBODY, found).within(
+        "WITH found AS ({rows}) SELECT slug, words FROM found WHERE slug = %s AND %s"
+    )
+    assert said.takes == {"before"}
+    for organization in (cast.provider, cast.tenant):
+        assert said.rows(Asked(UUID(int=9), "", LATER), organization.slug, True) == [(organization.slug, "100 %")]
+    assert said.rows(Asked(UUID(int=9), "", LATER), cast.tenant.slug, False) == []
