@@ -8,6 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 
 from billing.agreements.wording_shapes import wording_shapes
 from forecourt.api_bodies import BODIES
+from forecourt.api_callers import tell_callers
 from forecourt.api_samples import resolved, sample_of
 from forecourt.api_sections import tags_told
 from forecourt.field_meanings import describe_fields
@@ -109,6 +110,7 @@ def complete(result: dict[str, Any], generator: object, request: object, public:
                 _limited(operation)
             _with_example(result, operation)
             describe_parameters(path, operation)
+            tell_callers(operation)
     return result
 
 

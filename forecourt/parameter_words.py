@@ -10,7 +10,7 @@ PARAMETER_WORDS: Final = {
     "bank-matches/match_id": "the `id` of one of the `matches` of a movement, as `bank-lines/{line_id}` names them",
     "books/accounts/account_id": "the `id` of an account, as `books/accounts` lists them",
     "books/postings/posting_id": "the `posting_id` of an entry, as `books/accounts/{account_id}/entries` lists them",
-    "contracts/number": "the `number` of a contract, as `contracts` lists them: C-000001",
+    "contracts/number": "the `number` of a contract, as `contracts` lists them: C-0001",
     "dunning-steps/step_id": "the `id` of a step that was taken, as `invoices/{invoice_id}/dunning` lists them",
     "invoices/{invoice_id}/steps/step": "which step: document, stripe_push, collect; as the invoice names them",
     "leases/ref": "the `ref` of a lease, as `leases` lists them",

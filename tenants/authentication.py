@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.http import Http404
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.permissions import BasePermission
 
 from tenants.api_keys import find_key, require_network
@@ -95,18 +94,18 @@ def organization_of(request: Request) -> Organization:
 
 
 def provider_of(request: Request) -> Organization:
-    """Return the calling organization; to one that is no provider there is nothing at the address."""
+    """Return the calling organization; to one that is no provider there is nothing at the address, and it says so."""
     organization = organization_of(request)
     if not organization.is_provider:
-        raise Http404
+        raise NotFound("This is of providers, and your organization is none.")
     return organization
 
 
 def operator_of(request: Request) -> Organization:
-    """Return the operator, which the authenticated program must act for. Raises Http404 for any other."""
+    """Return the operator, which the authenticated program must act for; to any other it says that it is another."""
     organization = organization_of(request)
     if not organization.is_operator:
-        raise Http404
+        raise NotFound("This is of the operator, and your organization is another one.")
     return organization
 
 

@@ -239,7 +239,7 @@ class OfferView(APIView):
         responses={200: AmendmentSerializer},
     )
     def post(self, request: Request, amendment_id: UUID) -> Response:
-        """Show a draft to the other party; its terms and hash are fixed from now on."""
+        """Show a draft to the other party; terms and hash are fixed from now on. The caller's own word is `accept`."""
         given, by, now = _read(request, OfferSerializer), actor_of(request), timezone.now()
         offer(amendment_id=amendment_id, by=by, now=now, days=given["days"])
         return _amendment(by, amendment_id, now)

@@ -35,7 +35,7 @@ from billing.corrections.voiding import void_invoice
 from billing.corrections.weighing import weigh
 from billing.models import CreditNote, CreditNoteLine, CreditReason, Invoice
 from billing.write_offs import write_off
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import KEY_HEADER, made_once, once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses
@@ -108,7 +108,7 @@ class InvoiceCreditNotesView(APIView):
                 scope=read_scope(given),
                 reason=CreditReason(given["reason"]),
                 note=given["note"],
-                by=str(request.user),
+                by=caller_of(request),
                 now=now,
             )
             return status.HTTP_201_CREATED, _whole(organization_of(request), made.pk)
@@ -159,7 +159,7 @@ class InvoiceWriteOffView(APIView):
         given = valid(ReasonSerializer, request)
 
         def make() -> Answered:
-            made = write_off(invoice_id=invoice.pk, reason=given["reason"], by=str(request.user), now=now)
+            made = write_off(invoice_id=invoice.pk, reason=given["reason"], by=caller_of(request), now=now)
             return status.HTTP_201_CREATED, {
                 "invoice_id": str(invoice.pk),
                 "amount": money(made.amount, invoice.currency),
@@ -191,7 +191,7 @@ class InvoiceVoidView(APIView):
         given = valid(ReasonSerializer, request)
 
         def make() -> Answered:
-            voided = void_invoice(invoice_id=invoice.pk, reason=given["reason"], by=str(request.user), now=now)
+            voided = void_invoice(invoice_id=invoice.pk, reason=given["reason"], by=caller_of(request), now=now)
             return status.HTTP_200_OK, {"invoice_id": str(voided.pk), "number": voided.number, "state": voided.state}
 
         return made_once(request, body, now, make)
@@ -214,7 +214,7 @@ class InvoiceReissueView(APIView):
         """Bill the period of a void invoice again, under a new number. The same call again gives the same invoice."""
         made = reissue_invoice(
             invoice_id=_issued(request, invoice_id).pk,
-            by=str(request.user),
+            by=caller_of(request),
             now=_now(),
             stripe_ready=bool(settings.STRIPE_SECRET_KEY),
         )

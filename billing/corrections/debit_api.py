@@ -17,7 +17,7 @@ from billing.corrections.api import valid
 from billing.corrections.debits import add_debit, is_billed, take_back_debit
 from billing.corrections.reading import issued_invoice
 from billing.models import Debit
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.closed_shapes import ClosedSerializer
 from tenants.idempotency import Answered
@@ -119,7 +119,7 @@ class InvoiceDebitsView(APIView):
                 amount=given["amount"],
                 reason=given["reason"],
                 position=given.get("line"),
-                by=str(request.user),
+                by=caller_of(request),
                 now=now,
             )
             return status.HTTP_201_CREATED, debit_row(made)
@@ -143,7 +143,7 @@ class DebitTakeBackView(APIView):
         """Take a debit back that is on no invoice yet; afterwards a credit note gives it back. For its issuer."""
         _issued(organization_of(request), debit_id)
         given = valid(TakenBackReasonSerializer, request)
-        take_back_debit(debit_id=debit_id, reason=given["reason"], by=str(request.user), now=_now())
+        take_back_debit(debit_id=debit_id, reason=given["reason"], by=caller_of(request), now=_now())
         return Response(debit_row(_issued(organization_of(request), debit_id)))
 
 

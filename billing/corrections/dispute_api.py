@@ -32,7 +32,7 @@ from billing.corrections.shapes import (
     read_scope,
 )
 from billing.models import Dispute
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
@@ -100,7 +100,7 @@ class InvoiceDisputesView(APIView):
 
         def make() -> Answered:
             made = open_dispute(
-                invoice=invoice, position=given["line"], text=given["text"], by=str(request.user), now=now
+                invoice=invoice, position=given["line"], text=given["text"], by=caller_of(request), now=now
             )
             return status.HTTP_201_CREATED, _read(organization, made.pk)
 
@@ -124,7 +124,7 @@ class _ActView(APIView):
             named["scope"] = read_scope(given)
 
         def make() -> Answered:
-            act(dispute_id=dispute_id, organization=organization, by=str(request.user), now=now, **named)
+            act(dispute_id=dispute_id, organization=organization, by=caller_of(request), now=now, **named)
             return status.HTTP_200_OK, _read(organization, dispute_id)
 
         return made_once(request, body, now, make)

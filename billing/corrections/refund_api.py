@@ -27,7 +27,7 @@ from billing.corrections.shapes import (
     TenantBalanceSerializer,
 )
 from billing.models import BalanceAccount, Refund, RefundMethod
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
@@ -90,7 +90,7 @@ class BalanceRefundsView(ListView):
         order = Order(given["amount"], RefundMethod(given["method"]), given["reason"], given["payment"])
 
         def make() -> Answered:
-            made = request_refund(account_id=account.pk, order=order, by=str(request.user), now=now)
+            made = request_refund(account_id=account.pk, order=order, by=caller_of(request), now=now)
             return status.HTTP_201_CREATED, read_refund(organization, made.pk)
 
         return made_once(request, body, now, make)
@@ -126,7 +126,7 @@ class _StepView(APIView):
         given = valid(shape, request)
 
         def make() -> Answered:
-            step(refund_id=refund_id, by=str(request.user), now=now, **given)
+            step(refund_id=refund_id, by=caller_of(request), now=now, **given)
             return status.HTTP_200_OK, read_refund(organization, refund_id)
 
         return made_once(request, body, now, make)

@@ -17,7 +17,7 @@ from billing.corrections.refund_api import read_refund
 from billing.corrections.shapes import CreditRefundRequestSerializer, CreditRefundsSerializer, PurchasesSerializer
 from billing.corrections.unused_credit import Purchase, Wish, give_back, purchases_of
 from billing.models import Contract, RefundMethod
-from tenants.authentication import organization_of
+from tenants.authentication import caller_of, organization_of
 from tenants.calls import KEY_HEADER, made_once
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class CreditRefundsView(APIView):
         wish = Wish(given["amount"], RefundMethod(given["method"]), given["reason"], given["purchase"])
 
         def make() -> Answered:
-            made = give_back(contract_id=contract.pk, wish=wish, by=str(request.user), now=now)
+            made = give_back(contract_id=contract.pk, wish=wish, by=caller_of(request), now=now)
             return status.HTTP_201_CREATED, {"refunds": [read_refund(organization, one.pk) for one in made]}
 
         return made_once(request, body, now, make)

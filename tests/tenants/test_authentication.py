@@ -11,7 +11,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from tenants.api_keys import issue_key, revoke_key
-from tenants.authentication import caller_of, key_prefix_of, organization_of
+from tenants.authentication import caller_of, key_prefix_of, operator_of, organization_of, provider_of
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ class Who(APIView):
 
     def delete(self, request: Request) -> Response:
         return Response({})
+
+
+class Whose(APIView):
+    required_scopes = {"GET": "usage:read", "PUT": "usage:read"}
+
+    def get(self, request: Request) -> Response:
+        return Response({"provider": provider_of(request).slug})
+
+    def put(self, request: Request) -> Response:
+        return Response({"operator": operator_of(request).slug})
 
 
 def call(method: str, authorization: str | None) -> Response:
@@ -95,3 +105,11 @@ def test_a_revoked_key_is_401(cast: Cast, secret: str) -> None:
     revoke_key(key_id=key.id, organization=cast.tenant, actor="alice", now=NOW)
     answer = call("GET", f"Bearer {secret}")
     assert (answer.status_code, answer.data["code"]) == (401, "key_invalid")
+
+
+def test_an_organization_of_another_kind_is_told_so(secret: str) -> None:
+    for method, word in (("GET", "providers"), ("PUT", "the operator")):
+        request = APIRequestFactory().generic(method, "/", headers={"Authorization": f"Bearer {secret}"})
+        answer = Whose.as_view()(request)
+        assert answer.status_code == 404
+        assert f"This is of {word}, and your organization is" in str(answer.data["detail"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.billing.corrections.called import Callers
@@ -35,6 +37,8 @@ def test_a_question_is_asked_answered_and_granted(calls: Callers) -> None:
     said = granted.json()
     assert (said["state"], said["actions"]) == ("credited", [])
     assert [each["side"] for each in said["messages"]] == ["tenant", "provider", "provider"]
+    # The other side reads it: the beginning of a key, and not what its owner calls it.
+    assert all(re.fullmatch(r"key fk_[-\w]{7}", each["author"]) for each in said["messages"]), said["messages"]
     (note,) = calls.get("tenant", "credit-notes").json()["credit_notes"]
     assert (note["number"], note["total"], note["reason"]) == (said["credit_note"], "50.00", "dispute")
     late = calls.post("tenant", f"disputes/{dispute}/answer", {"text": "But"})
