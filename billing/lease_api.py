@@ -40,6 +40,7 @@ from tenants.calls import KEY_HEADER, made_once, once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, cursor_errors, list_answer, list_responses, read_page
 from tenants.models import Organization
+from tenants.not_named import NotNamed
 from tenants.shaped import valid
 
 READS: Final = {"GET": "fleet:read"}
@@ -274,7 +275,7 @@ def _contracts(organization: Organization, number: str | None, now: datetime) ->
         return found
     chosen = [contract for contract in found if contract.number == number]
     if not chosen:
-        raise Http404
+        raise NotNamed("contract", "contracts")
     return chosen
 
 

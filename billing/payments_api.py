@@ -36,6 +36,7 @@ from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.listing.following import SINCE, SinceSerializer, page_followed
 from tenants.models import Organization
+from tenants.not_named import NotNamed
 from tenants.shaped import valid
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class PayoutsView(ListView):
         given = valid(NewPayoutSerializer, request.data)
         provider = Organization.objects.filter(slug=given["provider"], is_provider=True).first()
         if provider is None:
-            raise Http404
+            raise NotNamed("provider", "organizations")
         now = timezone.now()  # noqa: TID251  an entry point
         made = make_payout(provider_id=provider.pk, currency=given["currency"], by=caller_of(request), now=now)
         return Response(_read_payout(request, made.pk), status=status.HTTP_201_CREATED)

@@ -7,7 +7,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -25,6 +24,7 @@ from tenants.calls import once
 from tenants.closed_shapes import ClosedSerializer
 from tenants.instants import instant_text
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, PagedSerializer, list_answer, list_responses, page_by_key
+from tenants.not_named import NotNamed
 from tenants.shaped import valid
 
 READ: Final = "prices:read"
@@ -107,7 +107,9 @@ class PriceDraftsView(ListView):
     def post(self, request: Request) -> Response:
         """Begin a draft with the prices that are in force at its instant."""
         given = valid(NewPriceDraftSerializer, request.data)
-        book = get_object_or_404(PriceBook, pk=given["price_book"], provider=organization_of(request))
+        book = PriceBook.objects.filter(pk=given["price_book"], provider=organization_of(request)).first()
+        if book is None:
+            raise NotNamed("price_book_id", "price-books")
         made = start_draft(book=book, effective_at=given["effective_at"], by=key_prefix_of(request), now=_now())
         return Response(_draft(made), status=status.HTTP_201_CREATED)
 

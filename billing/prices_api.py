@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
@@ -61,6 +60,7 @@ from tenants.listing.answers import (
 )
 from tenants.listing.csv_files import csv_answer
 from tenants.listing.paging import Paged
+from tenants.not_named import NotNamed
 
 SCOPES: Final = {"GET": "prices:read", "POST": "prices:write"}
 BODY_BYTES_MAX: Final = 4_000_000
@@ -170,7 +170,9 @@ class PriceVersionsView(ListView):
         """
         provider, now = organization_of(request), _now()
         body, given = _read(request, NewVersionSerializer)
-        book = get_object_or_404(PriceBook, pk=given["price_book"], provider=provider)
+        book = PriceBook.objects.filter(pk=given["price_book"], provider=provider).first()
+        if book is None:
+            raise NotNamed("price_book_id", "price-books")
         try:
             prices = read_rows(given["prices"], where="prices")
         except WrongWording as wrong:

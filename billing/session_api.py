@@ -51,6 +51,7 @@ from tenants.listing.answers import (
     page_of_few,
     read_page,
 )
+from tenants.not_named import NotNamed
 from tenants.shaped import valid
 
 READS: Final = {"GET": "fleet:read"}
@@ -178,7 +179,9 @@ class TakeBacksView(APIView):
     def post(self, request: Request) -> Response:
         """Take a spot session back, or give notice of it by an instant to come. For the provider."""
         given, now = valid(TakeBackSerializer, request.data), _now()
-        session = _own_session(request, given["session"])
+        session = session_of(organization_of(request), given["session"])
+        if session is None:
+            raise NotNamed("session_id", "sessions")
         _require_provider(request, session)
         at = _at(given, session.term, now) or now
         take_session_back(session=session, at=at, by=caller_of(request), now=now)
@@ -229,7 +232,7 @@ class VolumesView(ListView):
 def _own_term(request: Request, ref: str) -> Term:
     term = recorded_term(organization_of(request), ref)
     if term is None:
-        raise Http404
+        raise NotNamed("term", "contracts/{contract_id}/versions")
     return term
 
 

@@ -22,6 +22,7 @@ from clusters.models import Cluster, KeyOrigin, Node
 from tenants.authentication import organization_of
 from tenants.closed_shapes import ClosedSerializer
 from tenants.limits.reader import whole
+from tenants.not_named import NotNamed
 from tenants.problems import Problem
 
 ENROLMENT_BYTES_MAX: Final = 16_384
@@ -152,9 +153,13 @@ class EnrolmentTokensView(APIView):
     def post(self, request: Request) -> Response:
         """Make a token that enrols one node, or one known node again; its secret is in this answer only."""
         given = _read(request, TokenRequestSerializer)
-        cluster = get_object_or_404(Cluster, provider=organization_of(request), slug=given["cluster"])
+        cluster = Cluster.objects.filter(provider=organization_of(request), slug=given["cluster"]).first()
+        if cluster is None:
+            raise NotNamed("cluster", "clusters")
         named = given.get("node")
-        for_node = get_object_or_404(Node, cluster=cluster, name=named) if named else None
+        for_node = Node.objects.filter(cluster=cluster, name=named).first() if named else None
+        if named and for_node is None:
+            raise NotNamed("node", "nodes")
         program: Any = request.user
         issued = issue_token(
             cluster=cluster,

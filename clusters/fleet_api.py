@@ -19,6 +19,7 @@ from tenants.authentication import caller_of, organization_of, provider_of
 from tenants.calls import once
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.models import Organization
+from tenants.not_named import NotNamed
 from tenants.shaped import valid
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ class DeploymentsView(FleetListView):
         provider, given = provider_of(request), valid(shapes.NewDeploymentSerializer, request.data)
         tenant = Organization.objects.filter(slug=given.pop("tenant"), is_tenant=True).first()
         if tenant is None:
-            raise Http404
+            raise NotNamed("tenant", "organizations")
         bound = [(each["endpoint"], each["model"]) for each in given.pop("bindings")]
         made = make_deployment(
             provider=provider, tenant=tenant, bound=bound, actor=caller_of(request), now=_now(), **given

@@ -55,7 +55,7 @@ OF_THE_OPERATOR: Final = frozenset(
 
 def tell_callers(operation: dict[str, Any]) -> None:
     """Add to an operation's description whose it is, where that is one kind of organization and it does not say so."""
-    name, told = operation["operationId"], operation["description"]
+    name, told = operation.get("operationId"), operation.get("description", "")
     if name in OF_PROVIDERS:
         operation["description"] = f"{told} For providers: 404 to others."
     elif name in OF_THE_OPERATOR:

@@ -118,7 +118,7 @@ def _with_example(schema: dict[str, Any], operation: dict[str, Any]) -> None:
     """A body of JSON that has none gets an example: what must be there, or what does what the operation is for."""
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     if content and "examples" not in content and resolved(schema, content["schema"]) != {"type": "object"}:
-        example = BODIES.get(operation["operationId"]) or sample_of(schema, content["schema"], whole=False)
+        example = BODIES.get(operation.get("operationId", "")) or sample_of(schema, content["schema"], whole=False)
         content.setdefault("example", example)
 
 

@@ -32,6 +32,7 @@ from tenants.calls import KEY_HEADER, made_once
 from tenants.idempotency import Answered
 from tenants.listing.answers import PAGE_PARAMETERS, ListView, list_answer, list_responses, page_by_key
 from tenants.models import Organization
+from tenants.not_named import NotNamed
 
 READS: Final = {"GET": "invoices:read"}
 WRITES: Final = {"POST": "invoices:correct"}
@@ -86,7 +87,7 @@ class BalanceRefundsView(ListView):
         given = valid(NewRefundSerializer, request)
         account = BalanceAccount.objects.filter(pk=given["balance"], issuer=organization).first()
         if account is None:
-            raise Http404
+            raise NotNamed("balance_id", "tenant-balances")
         order = Order(given["amount"], RefundMethod(given["method"]), given["reason"], given["payment"])
 
         def make() -> Answered:
