@@ -69,6 +69,7 @@ class LowOutcome(models.TextChoices):
     TOLD = "told", "nothing is bought"
     BUYS = "buys", "the card is going to be charged"
     MONTH_MAX = "month_max", "nothing is bought: the month's most would be passed"
+    NO_CARD = "no_card", "nothing is bought: there is no card on file"
 
 
 class BalanceNotice(models.Model):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.collecting.notices import readers_of
-from billing.models import BalanceNotice, BalanceNoticeKind
+from billing.models import BalanceNotice, BalanceNoticeKind, CardOnFile
 from billing.refilling.rules import Outcome
 from billing.unsent import claim_unsent
 from portal.figures import moment, money
@@ -36,10 +36,20 @@ def send_letter(*, notice: BalanceNotice, public_url: str) -> list[str]:
     """
     addresses = readers_of(notice.rule.contract.tenant)
     if addresses:
+        notice.outcome = _outcome_by_now(notice)
         with override(language_of_letter(addresses=addresses, organization_id=notice.rule.contract.tenant_id)):
             letter = _letter(notice, addresses, public_url)
         letter.send(fail_silently=False)
     return addresses
+
+
+def _outcome_by_now(notice: BalanceNotice) -> str:
+    """What a letter that goes out now may announce: no charge where the rule was ended since, or the card taken off."""
+    if notice.outcome == Outcome.BUYS and notice.rule.ended_at is not None:
+        return Outcome.TOLD
+    if notice.outcome == Outcome.BUYS and not CardOnFile.objects.filter(pk=notice.rule.contract.tenant_id).exists():
+        return Outcome.NO_CARD
+    return notice.outcome
 
 
 def sentences(notice: BalanceNotice, locale: str) -> list[str]:
@@ -65,6 +75,7 @@ def sentences(notice: BalanceNotice, locale: str) -> list[str]:
         Outcome.TOLD: _("Nothing is bought by itself."),
         Outcome.BUYS: _("Your card will be charged %(amount)s on %(at)s, unless you end the rule before."),
         Outcome.MONTH_MAX: _("Nothing is bought: your most of %(most)s a month would be passed."),
+        Outcome.NO_CARD: _("Nothing is bought: no card is on file. Once you leave one, %(amount)s is bought."),
     }
     return [low, then[Outcome(notice.outcome)] % said]
 

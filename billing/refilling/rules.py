@@ -18,11 +18,14 @@ NOTICE: Final = timedelta(minutes=15)
 
 
 class Outcome(StrEnum):
-    """What happens as credit runs low: it is only told, more is bought, or the month's most keeps it from that."""
+    """What happens as credit runs low: it is only told, more is bought, or the month's most or a missing card keeps it
+    from that.
+    """
 
     TOLD = "told"
     BUYS = "buys"
     MONTH_MAX = "month_max"
+    NO_CARD = "no_card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,16 @@ class Watched:
     """Where a rule's watch stands.
 
     `is_low` since the last crossing; `waits` while something of the contract is being bought by any rule; `was_paid`
-    where what the last crossing bought was paid; `was_bounded` where the month's most kept it from buying;
-    `month_amount` is what rules bought or began to buy of the contract this month.
+    where what the last crossing bought was paid; `was_held` where the month's most or a missing card kept it from
+    buying; `has_card` where there is a card to charge now; `month_amount` is what rules bought or began to buy of the
+    contract this month.
     """
 
     is_low: bool
     waits: bool
     was_paid: bool
-    was_bounded: bool
+    was_held: bool
+    has_card: bool
     month_amount: Decimal
 
 
@@ -59,17 +64,19 @@ def decide(figures: Figures, left: Decimal, watched: Watched) -> Outcome | None:
     """Return what a new crossing does; None where there is no new one.
 
     Credit that was low at the last look crosses anew only when what was bought since was not enough, or when the
-    month's most no longer stands in the way. While anything is being bought nothing else is.
+    month's most or a missing card no longer stands in the way. While anything is being bought nothing else is.
     """
     if not is_below(figures, left) or watched.waits:
         return None
     buys = figures.buy_amount is not None and figures.month_max_amount is not None
     fits = buys and _fits(figures, watched)
-    if watched.is_low and not watched.was_paid and not (watched.was_bounded and fits):
+    if watched.is_low and not watched.was_paid and not (watched.was_held and fits and watched.has_card):
         return None
     if not buys:
         return Outcome.TOLD
-    return Outcome.BUYS if fits else Outcome.MONTH_MAX
+    if not fits:
+        return Outcome.MONTH_MAX
+    return Outcome.BUYS if watched.has_card else Outcome.NO_CARD
 
 
 def month_of(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -14,6 +14,7 @@ from billing.models import (
     BalanceNoticeKind,
     BalanceRule,
     BillingPeriod,
+    CardOnFile,
     Contract,
     PeriodState,
     TopUp,
@@ -69,7 +70,7 @@ def look(*, rule_id: UUID, now: datetime) -> BalanceNotice | None:
     left = standing_of(contract, now).left_amount
     figures = Figures(rule.below_amount, rule.buy_amount, rule.month_max_amount)
     outcome = decide(figures, left, _watched(rule, contract, now))
-    if outcome == Outcome.BUYS and is_charged_back(contract.pk):
+    if outcome in (Outcome.BUYS, Outcome.NO_CARD) and is_charged_back(contract.pk):
         outcome = Outcome.TOLD  # a card whose holder's bank takes money back is not charged by itself
     if outcome is None:
         if rule.is_low and not is_below(figures, left):
@@ -103,12 +104,16 @@ def _watched(rule: BalanceRule, contract: Contract, now: datetime) -> Watched:
     open_ones = TopUp.objects.filter(rule__contract=contract, state=TopUpState.OPEN)
     paid = TopUp.objects.filter(rule=rule, crossing=rule.crossing, state=TopUpState.PAID)
     last = BalanceNotice.objects.filter(rule=rule, kind=BalanceNoticeKind.LOW, crossing=rule.crossing)
+    held = last.filter(outcome__in=(Outcome.MONTH_MAX, Outcome.NO_CARD))
+    # Of a rule that stands, what was stopped was stopped by a chargeback.
+    stopped = TopUp.objects.filter(rule=rule, crossing=rule.crossing, state=TopUpState.STOPPED)
     from_at, to_at = month_of(now, ZoneInfo(contract.time_zone))
     return Watched(
         is_low=rule.is_low,
         waits=open_ones.exists(),
         was_paid=paid.exists(),
-        was_bounded=last.filter(outcome=Outcome.MONTH_MAX).exists(),
+        was_held=held.exists() or stopped.exists(),
+        has_card=CardOnFile.objects.filter(pk=contract.tenant_id).exists(),
         month_amount=exact_sum(amounts_by_rules(contract.pk, from_at, to_at)),
     )
 

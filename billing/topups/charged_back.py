@@ -65,7 +65,10 @@ def take_credit(
     now: datetime,
     by: str = BY,
 ) -> None:
-    """Take credit back whose payment went back, once a reference. Dr `prepaid_credit`; Cr `stripe_clearing`."""
+    """Take credit back whose payment went back, once a reference. Dr `prepaid_credit`; Cr `stripe_clearing`.
+
+    Where the card holder's bank did it, what rules are about to buy and did not begin to charge is not bought.
+    """
     contract = _locked(top_up)
     if CreditMovement.objects.filter(reference=reference).exists():
         return
@@ -95,6 +98,9 @@ def take_credit(
         reason=reason_of(moved),
     )
     by_hand = reason_of(moved) == REFUNDED
+    if not by_hand:
+        planned = TopUp.objects.filter(rule__contract=contract, state=TopUpState.OPEN, begun_at=None)
+        planned.update(state=TopUpState.STOPPED, finished_at=now)
     _audit("top_up.refunded_by_hand" if by_hand else "top_up.charged_back", top_up, amount, by, now)
 
 

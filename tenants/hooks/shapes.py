@@ -106,7 +106,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "ends_at": _at("its end as agreed"),
     "ended_at": _at("when it ended"),
     "below": _amount("below which is told"),
-    "outcome": Shape(means="`told`, `buys` or `month_max`"),
+    "outcome": Shape(means="`told`, `buys`, `month_max` or `no_card`"),
     "buys": _amount("what will be bought", null=True),
     "charge_at": _at("when the card will be charged", null=True),
     "budget_id": _id("as `budgets_retrieve` takes it"),

@@ -63,7 +63,7 @@ class Low:
 
 
 def low_credit(cast: Cast | None = None, amount: str = "10") -> Low:
-    """A contract with that much credit given, and nothing used."""
+    """A contract with that much credit given, and nothing used; its tenant has a card on file."""
     parties = (cast.provider, cast.tenant) if cast else None
     world = make_world(parties=parties, currency="EUR") if parties else make_world(currency="EUR")
     term = add_adjustment(
@@ -72,6 +72,9 @@ def low_credit(cast: Cast | None = None, amount: str = "10") -> Low:
     ensure_periods(contract=world.contract, now=NOW)
     made = Low(world, term)
     made.given("first", amount, MARCH)
+    CardOnFile.objects.create(
+        organization=world.contract.tenant, payment_method_id="pm_1", kind="card", kept_by=BY, kept_at=MARCH
+    )
     return made
 
 

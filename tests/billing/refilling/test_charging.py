@@ -206,6 +206,7 @@ def test_after_a_refusal_low_credit_is_told_of_and_no_more_is_bought(double: Str
 def test_without_a_card_nothing_is_charged_and_it_is_said(double: StripeDouble) -> None:
     low = low_credit()
     top_up = low.planned()
+    CardOnFile.objects.all().delete()
     assert charge(top_up_id=top_up.pk, gateway=gateway_of(double), now=CHARGED_AT)
     assert BalanceNotice.objects.get(kind="failed").reason == "no_card"
     assert TopUp.objects.get().state == "failed"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core import mail
 
-from billing.models import BalanceNotice
+from billing.models import BalanceNotice, CardOnFile
 from billing.refilling.letters import (
     claim_letters,
     send_letter,
@@ -16,12 +16,13 @@ from billing.refilling.letters import (
     why,
 )
 from billing.refilling.rules import Figures
+from billing.refilling.setting import end_rule
 from billing.refilling.watching import look
 from billing.unsent import ATTEMPTS_MAX, LEASE, RETRY, note_failed, note_sent
 from portal.figures import EN
 from tenants.models import Role
 from tests.billing.chinese import english_in, read_chinese
-from tests.billing.refilling.low import BUYS, NOW, TELLS, low_credit
+from tests.billing.refilling.low import BUYS, BY, NOW, TELLS, low_credit
 from tests.factories import make_user
 from tests.kept import kept
 
@@ -58,6 +59,36 @@ def test_whoever_pays_reads_what_will_be_charged_and_when(cast: Cast, notice: Ba
         f"More: {URL}/t/credit/",
     ]
     assert letter.extra_headers["Message-ID"] == f"<balance-{notice.pk}@bill.example>"
+
+
+@pytest.mark.parametrize(
+    ("since", "says"),
+    [
+        ("ended", "Nothing is bought by itself."),
+        ("card off", "Nothing is bought: no card is on file. Once you leave one, €50.00 is bought."),
+    ],
+)
+def test_a_letter_that_goes_out_late_announces_no_charge_that_will_not_be(
+    cast: Cast, since: str, says: str, notice: BalanceNotice
+) -> None:
+    if since == "ended":
+        end_rule(contract=notice.rule.contract, by=BY, now=NOW)
+    else:
+        CardOnFile.objects.all().delete()
+    late = BalanceNotice.objects.select_related("rule__contract__tenant").get(pk=notice.pk)
+    send_letter(notice=late, public_url=URL)
+    [letter] = mail.outbox
+    assert letter.body.splitlines()[1] == says
+    note_sent(late, now=NOW)
+    assert BalanceNotice.objects.get(pk=notice.pk).outcome == "buys", "what was told in the portal stays"
+
+
+def test_without_a_card_the_letter_asks_for_one(cast: Cast) -> None:
+    low = low_credit(cast)
+    CardOnFile.objects.all().delete()
+    look(rule_id=low.rule().pk, now=NOW)
+    made = BalanceNotice.objects.select_related("rule__contract__tenant").get()
+    assert sentences(made, EN)[1] == "Nothing is bought: no card is on file. Once you leave one, €50.00 is bought."
 
 
 def test_a_rule_that_only_tells_says_that_nothing_is_bought(cast: Cast) -> None:

@@ -16,13 +16,19 @@ from tests.examples import examples
 
 FIGURES = Figures(Decimal(20), Decimal(50), Decimal(120))
 TELLS = Figures(Decimal(20), None, None)
-HIGH = Watched(is_low=False, waits=False, was_paid=False, was_bounded=False, month_amount=Decimal(0))
+HIGH = Watched(is_low=False, waits=False, was_paid=False, was_held=False, has_card=True, month_amount=Decimal(0))
 
 
 def watched(
-    *, low: bool = True, waits: bool = False, paid: bool = False, bounded: bool = False, month: str = "0"
+    *,
+    low: bool = True,
+    waits: bool = False,
+    paid: bool = False,
+    held: bool = False,
+    card: bool = True,
+    month: str = "0",
 ) -> Watched:
-    return Watched(is_low=low, waits=waits, was_paid=paid, was_bounded=bounded, month_amount=Decimal(month))
+    return Watched(is_low=low, waits=waits, was_paid=paid, was_held=held, has_card=card, month_amount=Decimal(month))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +43,7 @@ def test_low_is_below_the_amount_and_not_at_it(left: str, expected: Outcome | No
 def test_a_rule_that_only_tells_tells_once() -> None:
     assert decide(TELLS, Decimal(19), HIGH) == Outcome.TOLD
     assert decide(TELLS, Decimal(1), watched()) is None
-    assert decide(TELLS, Decimal(1), watched(bounded=True)) is None
+    assert decide(TELLS, Decimal(1), watched(held=True)) is None
 
 
 @pytest.mark.parametrize(
@@ -64,14 +70,22 @@ def test_nothing_is_decided_while_anything_is_being_bought() -> None:
 
 
 def test_what_the_months_most_held_back_is_bought_when_the_month_has_turned() -> None:
-    assert decide(FIGURES, Decimal(0), watched(bounded=True, month="120")) is None
-    assert decide(FIGURES, Decimal(0), watched(bounded=True, month="0")) == Outcome.BUYS
+    assert decide(FIGURES, Decimal(0), watched(held=True, month="120")) is None
+    assert decide(FIGURES, Decimal(0), watched(held=True, month="0")) == Outcome.BUYS
+
+
+def test_without_a_card_nothing_is_going_to_be_bought_until_there_is_one() -> None:
+    assert decide(FIGURES, Decimal(0), watched(low=False, card=False)) == Outcome.NO_CARD
+    assert decide(FIGURES, Decimal(0), watched(held=True, card=False)) is None
+    assert decide(FIGURES, Decimal(0), watched(held=True)) == Outcome.BUYS
+    assert decide(FIGURES, Decimal(0), watched(low=False, card=False, month="120")) == Outcome.MONTH_MAX
+    assert decide(TELLS, Decimal(0), watched(low=False, card=False)) == Outcome.TOLD
 
 
 @settings(max_examples=examples(25))
 @given(
     steps=st.lists(
-        st.one_of(st.decimals(-100, 100, places=2), st.sampled_from(["paid", "failed", "month"])), max_size=60
+        st.one_of(st.decimals(-100, 100, places=2), st.sampled_from(["paid", "failed", "month", "card"])), max_size=60
     ),
     buy=st.integers(1, 60),
     most=st.integers(0, 200),
@@ -79,12 +93,13 @@ def test_what_the_months_most_held_back_is_bought_when_the_month_has_turned() ->
 def test_whatever_happens_a_month_is_bounded_and_a_crossing_buys_once(
     steps: list[Decimal | str], buy: int, most: int
 ) -> None:
-    """Looks, payments, refusals and turns of the month in any order; an own account of them is kept beside."""
+    """Looks, payments, refusals, cards and turns of the month in any order; an own account of them is kept beside."""
     figures = Figures(Decimal(20), Decimal(buy), Decimal(most + buy))
-    low = waits = paid = bounded = False
+    low = waits = paid = held = card = False
     month = waiting = Decimal(0)
     was_above = True
     for step in steps:
+        card ^= step == "card"
         if step == "month":
             month = waiting if waits else Decimal(0)
         elif step == "paid":
@@ -92,16 +107,17 @@ def test_whatever_happens_a_month_is_bounded_and_a_crossing_buys_once(
         elif step == "failed" and waits:
             return
         elif isinstance(step, Decimal):
-            outcome = decide(figures, step, Watched(low, waits, paid, bounded, month))
+            outcome = decide(figures, step, Watched(low, waits, paid, held, card, month))
             if outcome is None:
                 low = low and is_below(figures, step)
                 was_above = was_above or not is_below(figures, step)
                 continue
             assert is_below(figures, step)
             assert not waits
-            assert was_above or paid or bounded
-            low, was_above, paid, bounded = True, False, False, outcome == Outcome.MONTH_MAX
+            assert was_above or paid or held
+            low, was_above, paid, held = True, False, False, outcome in (Outcome.MONTH_MAX, Outcome.NO_CARD)
             if outcome == Outcome.BUYS:
+                assert card
                 month, waits, waiting = month + buy, True, Decimal(buy)
             assert month <= most + buy
 

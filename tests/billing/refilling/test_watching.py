@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from billing.charging import ensure_periods
-from billing.models import BalanceNotice, BalanceRule, TopUp
+from billing.models import BalanceNotice, BalanceRule, CardOnFile, TopUp
 from billing.refilling.rules import NOTICE
 from billing.refilling.watching import LOOK_EVERY, claim_rules, look
 from billing.topups.buying import take
@@ -100,6 +100,23 @@ def test_a_purchase_is_told_of_before_it_is_charged(low: Low) -> None:
     )
     planned = AuditEntry.objects.get(action="top_up.planned")
     assert planned.after == {"amount": "50.0000", "currency": "EUR", "set_by": BY}
+
+
+@pytest.mark.django_db
+def test_no_charge_is_told_of_where_no_card_is_on_file_until_one_is(low: Low) -> None:
+    CardOnFile.objects.all().delete()
+    rule = low.rule()
+    told = look(rule_id=rule.pk, now=NOW)
+    assert told is not None
+    assert (told.outcome, told.charge_at) == ("no_card", None)
+    assert look(rule_id=rule.pk, now=NOW + MINUTE) is None
+    assert not TopUp.objects.exists()
+    CardOnFile.objects.create(
+        organization=low.contract.tenant, payment_method_id="pm_2", kind="card", kept_by=BY, kept_at=NOW
+    )
+    again = look(rule_id=rule.pk, now=NOW + 2 * MINUTE)
+    assert again is not None
+    assert (again.outcome, again.charge_at) == ("buys", NOW + 2 * MINUTE + NOTICE)
 
 
 @pytest.mark.django_db

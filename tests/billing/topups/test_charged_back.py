@@ -14,7 +14,9 @@ from billing.charging import ensure_periods
 from billing.closing import close_period
 from billing.collecting.chargebacks import apply_dispute
 from billing.ledger import balance
-from billing.models import AccountKind, BillingPeriod, Chargeback, CreditMovement, Invoice, Term, TopUp
+from billing.models import AccountKind, BillingPeriod, CardOnFile, Chargeback, CreditMovement, Invoice, Term, TopUp
+from billing.refilling.charging import due_charges
+from billing.refilling.rules import NOTICE
 from billing.refilling.setting import set_rule
 from billing.refilling.watching import look
 from billing.standing import standing_of
@@ -46,6 +48,12 @@ def told(status: str = "needs_response", *, withdrawn: int = 10_000, charge: str
         payment_intent_id="pi_1",
         respond_by=LATER + timedelta(days=7),
         created=LATER,
+    )
+
+
+def with_card(world: World) -> None:
+    CardOnFile.objects.create(
+        organization=world.contract.tenant, payment_method_id="pm_1", kind="card", kept_by=BY, kept_at=MARCH
     )
 
 
@@ -168,13 +176,32 @@ def test_a_purchase_is_found_by_its_charge_or_its_payment_and_no_other_is(prepai
     assert (row.top_up, Chargeback.objects.count()) == (None, 1)
 
 
-def test_while_money_is_held_back_no_rule_buys_more(prepaid: Prepaid) -> None:
+@pytest.mark.parametrize("card", [True, False])
+def test_while_money_is_held_back_no_rule_buys_more(prepaid: Prepaid, card: bool) -> None:
     world, _, _, _ = used(prepaid, 60)
     rule = set_rule(contract=world.contract, figures=BUYS, by=BY, now=LATER)
     apply_dispute(seen=told(), now=LATER)
+    if card:
+        with_card(world)
     notice = look(rule_id=rule.pk, now=LATER)
     assert notice is not None
     assert (notice.outcome, TopUp.objects.filter(rule=rule).exists()) == ("told", False)
+
+
+def test_what_a_rule_was_about_to_buy_is_not_charged_once_the_bank_takes_money_back(prepaid: Prepaid) -> None:
+    world, _, _, _ = used(prepaid, 90)
+    with_card(world)
+    rule = set_rule(contract=world.contract, figures=BUYS, by=BY, now=LATER)
+    first = look(rule_id=rule.pk, now=LATER)
+    assert first is not None
+    assert first.outcome == "buys"
+    apply_dispute(seen=told(), now=LATER)
+    assert list(TopUp.objects.filter(rule=rule).values_list("state", flat=True)) == ["stopped"]
+    assert due_charges(now=LATER + NOTICE, limit=9) == []
+    second = look(rule_id=rule.pk, now=LATER + HOUR)
+    assert second is not None
+    assert second.outcome == "told"
+    assert look(rule_id=rule.pk, now=LATER + 2 * HOUR) is None
 
 
 def test_the_database_keeps_what_is_taken_once_and_with_its_reason(prepaid: Prepaid) -> None:
