@@ -151,7 +151,7 @@ def _sum_row(each: Sum, document: DocumentInput, locale: str, *, taxed: bool) ->
 
 
 def _shows_tax(document: DocumentInput) -> bool:
-    return any(line.tax_category for line in document.lines)
+    return any(line.said_percent is not None for line in document.lines)
 
 
 def _line_rows(line: Line, document: DocumentInput, locale: str, *, taxed: bool) -> Iterator[Row]:
@@ -185,7 +185,7 @@ def _part_cells(part: Part, document: DocumentInput, locale: str) -> tuple[str, 
 
 
 def _tax_cell(line: Line) -> str:
-    return percent(line.tax_percent) if line.tax_percent is not None else ""
+    return percent(line.said_percent) if line.said_percent is not None else ""
 
 
 def quantity_digits(quantity: Decimal) -> int:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from billing.documents.inputs import BankAccount, DocumentInput, DocumentKind, Line, Party, Tax
+from billing.documents.inputs import NOT_SUBJECT, BankAccount, DocumentInput, DocumentKind, Line, Party, Tax
 from billing.money import SECONDS_PER_HOUR, TOKENS_PER_PRICE_UNIT, exact_sum, minor_digits, round_to_minor, to_decimals
 from billing.rating.rated import PriceUnit, Unit
 
@@ -30,7 +30,7 @@ SEPA_TRANSFER, TRANSFER, CARD = "58", "30", "48"
 """UNTDID 4461 (BT-81)."""
 EXEMPT = frozenset({"E", "AE", "K", "G", "O"})
 """Categories that must say why no tax is due (BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10)."""
-NOT_SUBJECT, EXEMPTED, WITHIN_EU, REVERSE = "O", "E", "K", "AE"
+EXEMPTED, WITHIN_EU, REVERSE = "E", "K", "AE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def _amount(lines: Sequence[Line]) -> Decimal:
 
 def _sum(heading: str, lines: Sequence[Line], headings: int) -> Sum:
     units = {line.unit for line in lines}
-    rates = {line.tax_percent for line in lines}
+    rates = {line.said_percent for line in lines}
     counted = len(units) == 1 and units != {Unit.AMOUNT}
     return Sum(
         heading=heading,
@@ -94,6 +94,6 @@ def _sum(heading: str, lines: Sequence[Line], headings: int) -> Sum:
         headings=headings,
         quantity=sum((line.quantity for line in lines), start=Decimal(0)) if counted else None,
         unit=lines[0].unit if counted else Unit.AMOUNT,
-        tax_percent=lines[0].tax_percent if len(rates) == 1 else None,
+        tax_percent=lines[0].said_percent if len(rates) == 1 else None,
         amount=_amount(lines),
     )

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
+
+NOT_SUBJECT: Final = "O"
+"""The category of what no value added tax is on at all (EN 16931, UNCL 5305); unlike an exemption it has no rate."""
 
 
 class DocumentKind(StrEnum):
@@ -95,6 +99,11 @@ class Line:
     tax_category: str = ""
     tax_percent: Decimal | None = None
     about: str = ""
+
+    @property
+    def said_percent(self) -> Decimal | None:
+        """The rate as papers and files say it: what is not subject to tax has none (BT-152), and none is not 0 %."""
+        return self.tax_percent if self.tax_category not in {"", NOT_SUBJECT} else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from billing.documents.composing import compose, country_words
 from billing.documents.inputs import BankAccount, DocumentInput, DocumentKind, Language, Payment, Tax, Totals
 from billing.documents.paper import Fact, Paper, RowKind
 from billing.tax_rules.deciding import EXPORT_REASON, NO_TAX_REASON, REVERSE_CHARGE_REASON
+from tests.billing.documents.invoiced import untaxed
 from tests.billing.documents.made import DUE, ISSUED, discount_line, invoice, lease_line, share_line
 
 
@@ -131,6 +132,19 @@ def test_tax_that_is_none_says_why(category: str, words: str) -> None:
     paper = compose(invoice(taxes=(tax,)))
     assert (words, "€0.00") in totals(paper)
     assert "Reverse charge: the buyer owes the tax." in paper.notes
+
+
+def test_what_is_not_subject_to_tax_has_no_rate_and_what_is_exempt_has_one_of_nothing() -> None:
+    [outside], [exempt] = compose(untaxed("O")).tables, compose(untaxed("E")).tables
+    assert [column.title for column in outside.columns] == ["Item", "Quantity", "Unit price", "Amount"]
+    assert "0%" not in {cell for row in outside.rows for cell in row.cells}
+    assert {row.cells[3] for row in exempt.rows if row.kind is RowKind.LINE} == {"0%"}
+
+
+def test_beside_what_is_taxed_the_rate_of_what_is_not_subject_stays_empty() -> None:
+    lines = (lease_line(1), replace(share_line(2), tax_category="O", tax_percent=Decimal(0)))
+    [table] = compose(invoice(lines=lines)).tables
+    assert [row.cells[3] for row in table.rows if row.kind is RowKind.LINE] == ["19%", ""]
 
 
 @pytest.mark.parametrize("reason", [REVERSE_CHARGE_REASON, EXPORT_REASON, NO_TAX_REASON])

@@ -80,6 +80,10 @@ def test_what_is_counted_or_taxed_differently_has_no_common_figure() -> None:
     mixed = [replace(lease_line(1), heading="x"), replace(share_line(2, percent="7"), heading="x")]
     [one] = printed(mixed, rows_max=2).sums
     assert (one.quantity, one.unit, one.tax_percent) == (None, Unit.AMOUNT, None)
+    [outside] = printed(
+        [replace(lease_line(place), tax_category="O", tax_percent=Decimal(0)) for place in (1, 2)], rows_max=1
+    ).sums
+    assert outside.tax_percent is None
     [taken_off] = printed([discount_line(1), discount_line(2)], rows_max=1).sums
     assert (taken_off.quantity, taken_off.tax_percent, taken_off.amount) == (None, Decimal(19), Decimal("-37.22"))
 
