@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from billing.documents.inputs import Language
 from billing.documents.script import in_script
+from billing.rating.debit import RULE_LATE_FEE, said_late_fee
 from billing.rating.rated import WHOLE_PERCENT
 from billing.rating.words import line_words
 
@@ -85,6 +87,7 @@ ZH: Mapping[str, str] = {
     "late_usage": "账单开具后到达",
 }
 """In Chinese, by rule that has words."""
+ZH_LATE_FEE: Final = "到期 {days} 天后仍未支付"
 
 
 def line_name(description: str, *, rule: str, share_percent: Decimal | None, language: Language) -> str:
@@ -92,12 +95,22 @@ def line_name(description: str, *, rule: str, share_percent: Decimal | None, lan
 
     A percentage is written as everywhere else on the paper, 30%; stored it is 30 %.
     """
+    if rule == RULE_LATE_FEE:
+        description = title_words(description, language)
     own = SOME_SHARE if share_percent is None else _share(share_percent)
     for share in dict.fromkeys((own, _share(WHOLE_PERCENT), SOME_SHARE)):
         words = line_words(rule, share)
         if words and description.endswith(words):
             return description.removesuffix(words) + rule_name(rule, share.replace(" %", "%"), language)
     return description
+
+
+def title_words(title: str, language: Language) -> str:
+    """Return what a term is called: why a late fee is charged is said in the language, what people wrote stays."""
+    found = said_late_fee(title)
+    if found is None or language is not Language.ZH:
+        return title
+    return title.replace(found[0], in_script(ZH_LATE_FEE.format(days=found[1]), language))
 
 
 def rule_name(rule: str, share: str, language: Language) -> str:

@@ -33,6 +33,7 @@ from billing.models import (
     SuspensionEnd,
 )
 from billing.money import round_to_minor
+from billing.rating.debit import LATE_FEE_REASON
 from billing.settlement import NotRetryable, retry_settlement
 from billing.together import due_of
 from tenants.hooks.emitting import emit_to
@@ -249,7 +250,7 @@ def _charge_fee(step: DunningStep, invoice: Invoice, planned: Planned, now: date
     fee = round_to_minor(Fraction(planned.amount) + Fraction(left) * Fraction(planned.percent) / 100, invoice.currency)
     if fee <= 0:
         return step
-    reason = f"Not paid {planned.after_days} days after it was due"
+    reason = LATE_FEE_REASON.format(days=planned.after_days)
     try:
         with transaction.atomic():
             add_debit(

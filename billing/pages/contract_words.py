@@ -15,6 +15,7 @@ from billing.agreements.previews import Preview, TermPreview
 from billing.agreements.words import differences
 from billing.models import Amendment, AmendmentState, Contract, ContractState, Term
 from billing.pages import price_fields, share_fields, term_fields
+from billing.pages.paper_words import title_said
 from billing.pages.price_rule_words import rule_words
 from billing.pages.term_values import CHOOSING, VALUES
 from billing.queries.agreements import SettledChange
@@ -166,6 +167,8 @@ def value_words(field: str, value: str, contract: Contract | None = None, locale
     name = field.rpartition(".")[2].partition("[")[0]
     if not value:
         return value
+    if name == "reason":
+        return title_said(value)
     if name in CHOOSING:
         said = [str(VALUES.get(f"{name}.{each}", VALUES.get(each, each))) for each in value.split(", ")]
         return joined(said)
@@ -223,7 +226,7 @@ def term_words(terms: Iterable[Term], contract: Contract, locale: str) -> list[T
         TermWords(
             ref=term.ref,
             kind=kind_words(term.kind),
-            title=term.title,
+            title=title_said(term.title),
             stretches=tuple(
                 StretchRow(
                     stretch.contract_version,
@@ -248,7 +251,7 @@ def settled_words(changes: Iterable[SettledChange], contract: Contract, locale: 
         ChangeWords(
             ref=each.term.ref,
             kind=kind_words(each.term.kind),
-            title=each.term.title,
+            title=title_said(each.term.title),
             pill=_settled_pill(each),
             time=span_words(each.from_at, each.to_at, contract.time_zone, locale),
             rows=said_rows(each.before, each.after, contract, locale),
@@ -273,7 +276,7 @@ def _change(term: TermPreview, contract: Contract, locale: str) -> ChangeWords:
     return ChangeWords(
         ref=term.ref,
         kind=kind_words(term.kind) if term.kind else "",
-        title=term.title,
+        title=title_said(term.title),
         pill=_change_pill(term),
         time=span_words(term.from_at, term.to_at, zone, locale) if term.from_at else "",
         rows=said_rows(*term.wordings, contract, locale),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing.documents.rule_words import SOME_SHARE
 from billing.draft_waits import DraftWait
-from billing.pages.paper_words import rule_said
+from billing.pages.paper_words import rule_said, title_said
 from billing.pages.periods import with_query
 from billing.pages.quantity_words import quantity_words
 from billing.queries.draft_detail import DraftCounts, DraftDetail, DraftEntry, DraftState
@@ -85,7 +85,7 @@ def line_rows(found: DraftDetail, locale: str) -> list[dict[str, Any]]:
         before = line.previous_amount
         rows.append(
             {
-                "title": " · ".join(filter(None, (line.model or line.term_ref, line.title, line.detail))),
+                "title": " · ".join(filter(None, (line.model or line.term_ref, title_said(line.title), line.detail))),
                 "about": words,
                 "quantity": quantity_words(line.quantity, line.unit) or "–",
                 "amount": money(line.amount, currency, locale=locale),

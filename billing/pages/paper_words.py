@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from billing.documents.account_words import line_words as memo_words
 from billing.documents.inputs import Language
 from billing.documents.parties import LANGUAGES
-from billing.documents.rule_words import line_name, rule_name
+from billing.documents.rule_words import line_name, rule_name, title_words
 from billing.documents.script import in_script
 from billing.documents.words import TAX_REASONS, heading_words
 from billing.models import InvoiceLine
@@ -24,6 +24,11 @@ def reader_language() -> Language:
 def line_said(line: LineRow | InvoiceLine) -> str:
     """Return what an invoice's line is called."""
     return line_name(line.description, rule=line.rule, share_percent=line.share_percent, language=reader_language())
+
+
+def title_said(title: str) -> str:
+    """Return what a term is called: that of a late fee in the reader's language, else as it was given."""
+    return title_words(title, reader_language())
 
 
 def rule_said(rule: str, share: str) -> str:

@@ -4,6 +4,7 @@ A correction is a supply that was billed too low; a late fee is compensation for
 is discounted, nor counted towards what was committed to.
 """
 
+import re
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -17,6 +18,8 @@ RULE_CORRECTION: Final = "debit_correction"
 RULE_LATE_FEE: Final = "debit_late_fee"
 QUALITY_ACTUAL: Final = "A"
 REASON_CHARACTERS_MAX: Final = 200
+LATE_FEE_REASON: Final = "Not paid {days} days after it was due"
+"""Why a late fee is charged, as its term and its line keep it; `said_late_fee` finds it there again."""
 RULES: Final = {"correction": RULE_CORRECTION, "late_fee": RULE_LATE_FEE}
 
 
@@ -43,6 +46,12 @@ class DebitWording(Wording, frozen=True, kw_only=True, tag="debit"):
                 sentence("must have 1 to %(most)s characters.", most=REASON_CHARACTERS_MAX),
                 "2 hours were left out",
             )
+
+
+def said_late_fee(text: str) -> tuple[str, str] | None:
+    """Return the reason of a late fee within a title or a line, and its number of days; None where it has none."""
+    found = re.search(LATE_FEE_REASON.format(days=r"(\d+)"), text)
+    return (found[0], found[1]) if found else None
 
 
 def rate_debit(term: TermInput, window: RatingWindow) -> Rated:

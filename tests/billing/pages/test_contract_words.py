@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils.translation import override
 
 from billing.agreements.previews import Preview, TermPreview
 from billing.agreements.words import differences
@@ -24,6 +25,7 @@ from billing.pages.contract_words import (
     tone_of,
     value_words,
 )
+from billing.rating.debit import LATE_FEE_REASON
 from billing.rating.kinds import KINDS
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.price_rules import FLOAT
@@ -146,6 +148,18 @@ def test_what_only_costs_differently_has_no_time_and_no_kind() -> None:
     found = Preview(MARCH, MARCH, "USD", bare.before, bare.after, (bare,), unpriced=False)
     [said] = change_words(found, CONTRACT, LOCALE)
     assert (said.kind, said.time, said.rows, said.change) == ("", "", (), "+$0.65")
+
+
+def test_why_a_late_fee_is_charged_is_said_in_the_reader_s_language() -> None:
+    said = LATE_FEE_REASON.format(days=17)
+    late = replace(CHANGED, title=f"INV-0007: {said}")
+    with override("zh-hans"):
+        [words] = change_words(
+            Preview(MARCH, MARCH, "USD", late.before, late.after, (late,), unpriced=False), CONTRACT, "zh_Hans_CN"
+        )
+        reason = value_words("reason", said, CONTRACT, "zh_Hans_CN")
+    assert (words.title, reason) == ("INV-0007: 到期 17 天后仍未支付", "到期 17 天后仍未支付")
+    assert value_words("reason", said, CONTRACT, LOCALE) == said
 
 
 def test_tones_are_the_tenant_s() -> None:
