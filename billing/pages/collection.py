@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from billing import stripe_account
-from billing.models import InvoiceState, Settlement, SettlementState
+from billing.models import CollectionNotice, InvoiceState, NoticeKind, Settlement, SettlementState
 from billing.pages.correction_words import may_correct
 from billing.payment_references import payment_reference, printed_reference
 from billing.pushing import go_on
@@ -95,11 +95,26 @@ def collection_words(invoice: Invoice, locale: str, *, acts: bool) -> Collection
     again = settlement.attempts and waits
     return CollectionWords(
         words=_words(state),
-        error=settlement.last_error,
+        error=_error_words(settlement, state),
         again=moment(settlement.next_try_at, UTC, locale=locale) if again else "",
         button=_button(settlement) if acts and stripe_account.gateway() is not None else "",
         url=reverse("provider-invoice-collect", args=[invoice.number]),
     )
+
+
+def _error_words(settlement: Settlement, state: SettlementState) -> str:
+    """Why it is not paid: what a card was refused for in words, anything else as it was told."""
+    if state not in (SettlementState.WAIT, SettlementState.ACTION) or not settlement.last_error:
+        return settlement.last_error
+    told = CollectionNotice.objects.filter(invoice_id=settlement.pk, reason=settlement.last_error)
+    kind = told.order_by("-created_at").values_list("kind", flat=True).first()
+    if kind is None:
+        return settlement.last_error
+    return {
+        NoticeKind.CONSENT_NEEDED: _("The bank asks the card holder to confirm the payment."),
+        NoticeKind.CARD_DECLINED: _("The card was declined."),
+        NoticeKind.CARD_MISSING: _("There is no card on file that could be charged."),
+    }[NoticeKind(kind)]
 
 
 def _too_little_words(invoice: Invoice) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from billing.models import DocumentState, DocumentStep, Settlement, SettlementState
+from billing.models import DocumentState, DocumentStep, InvoiceState, Settlement, SettlementState
 
 
 class StepName(StrEnum):
@@ -46,7 +46,7 @@ PUSHING = (
     SettlementState.GUARD,
     SettlementState.FINALIZE,
 )
-COLLECTING = (SettlementState.COLLECT, SettlementState.WAIT)
+COLLECTING = (SettlementState.COLLECT, SettlementState.WAIT, SettlementState.ACTION)
 BY_HAND = (
     SettlementState.BY_HAND,
     SettlementState.BELOW_MINIMUM,
@@ -57,11 +57,13 @@ BY_HAND = (
 
 def invoice_steps(invoice_id: UUID) -> tuple[InvoiceStep, ...]:
     """Return the steps of an issued invoice, in their order."""
-    settlement = Settlement.objects.filter(pk=invoice_id).first()
+    settlement = Settlement.objects.select_related("invoice").filter(pk=invoice_id).first()
     tax = InvoiceStep(StepName.TAX, StepState.DONE, "", "", 0, None, retry=False)
     document = DocumentStep.objects.filter(pk=invoice_id).first()
     found = [tax, *([document_step(document)] if document is not None else [])]
-    return (*found, *collection_steps(settlement)) if settlement is not None else tuple(found)
+    if settlement is None:
+        return tuple(found)
+    return (*found, *collection_steps(settlement, is_void=settlement.invoice.state == InvoiceState.VOID))
 
 
 def document_step(step: DocumentStep) -> InvoiceStep:
@@ -76,8 +78,8 @@ def document_step(step: DocumentStep) -> InvoiceStep:
     return InvoiceStep(StepName.DOCUMENT, stands, state.label, step.last_error, step.attempts, next_try_at, retry=False)
 
 
-def collection_steps(settlement: Settlement) -> tuple[InvoiceStep, InvoiceStep]:
-    """Return how far an invoice is handed to Stripe, and how far its money is collected."""
+def collection_steps(settlement: Settlement, *, is_void: bool = False) -> tuple[InvoiceStep, InvoiceStep]:
+    """Return how far an invoice is handed to Stripe, and how far its money is collected; of a void one none is."""
     state = SettlementState(settlement.state)
     pushed = bool(settlement.hosted_url)
     failed = state is SettlementState.FAILED
@@ -89,6 +91,8 @@ def collection_steps(settlement: Settlement) -> tuple[InvoiceStep, InvoiceStep]:
         push = StepState.WAITING if state in PUSHING else StepState.DONE
     if state is SettlementState.PAID:
         collect = StepState.DONE
+    elif is_void and state is SettlementState.BY_HAND:
+        collect = StepState.NOT_NEEDED
     else:
         collect = StepState.FAILED if failed and pushed else StepState.WAITING
     return (
@@ -100,7 +104,7 @@ def collection_steps(settlement: Settlement) -> tuple[InvoiceStep, InvoiceStep]:
 def _step(name: StepName, state: StepState, settlement: Settlement, *, is_current: bool) -> InvoiceStep:
     """The row tells of one step at a time: the one that it is at."""
     waits = state is StepState.WAITING and is_current
-    declined = waits and settlement.state == SettlementState.WAIT and bool(settlement.last_error)
+    refused = settlement.state in (SettlementState.WAIT, SettlementState.ACTION) and bool(settlement.last_error)
     return InvoiceStep(
         name=name,
         state=state,
@@ -108,5 +112,5 @@ def _step(name: StepName, state: StepState, settlement: Settlement, *, is_curren
         error=settlement.last_error if is_current else "",
         attempts=settlement.attempts if is_current else 0,
         next_try_at=settlement.next_try_at if waits else None,
-        retry=declined or state is StepState.FAILED or (waits and name is StepName.STRIPE_PUSH),
+        retry=(waits and refused) or state is StepState.FAILED or (waits and name is StepName.STRIPE_PUSH),
     )

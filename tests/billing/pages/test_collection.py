@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from billing.models import Settlement, SettlementState
+from billing.collecting.notices import write_notice
+from billing.models import NoticeKind, Settlement, SettlementState
 from billing.pages.collection import collection_words
 from billing.queries.invoice_list import find_invoice
 from tenants.models import AuditEntry, Membership, Role
@@ -92,6 +93,21 @@ def test_only_its_provider_sees_where_the_money_is_and_only_who_may_correct_acts
     client.force_login(cast.petra)
     assert "Hand it to Stripe now" not in text_of(client.get(f"/p/invoices/{invoice.number}/"))
     assert client.post(f"/p/invoices/{invoice.number}/collect/").status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_why_a_card_did_not_pay_is_said_in_words_and_not_as_stripe_wrote_it(cast: Cast, kind: NoticeKind) -> None:
+    invoice = find_invoice(cast.provider, str(pushable(cast).number), issued=True)
+    assert invoice is not None
+    raw = "invalid_request_error: There is no `default_payment_method` set."
+    Settlement.objects.update(state=SettlementState.WAIT, last_error=raw)
+    other = collection_words(invoice, "en_GB", acts=True)
+    write_notice(invoice=invoice, kind=kind, attempt=1, reason=raw, now=timezone.now())
+    told = collection_words(invoice, "en_GB", acts=True)
+    assert other is not None
+    assert told is not None
+    assert (other.error, "_" in told.error, told.error.endswith(".")) == (raw, False, True)
 
 
 @pytest.mark.django_db

@@ -48,6 +48,7 @@ def told(state: SettlementState, **parts: object) -> tuple[InvoiceStep, InvoiceS
         (SettlementState.FINALIZE, False, "in_1", WAITING, WAITING),
         (SettlementState.COLLECT, True, "in_1", DONE, WAITING),
         (SettlementState.WAIT, True, "in_1", DONE, WAITING),
+        (SettlementState.ACTION, True, "in_1", DONE, WAITING),
         (SettlementState.PAID, True, "in_1", DONE, DONE),
         (SettlementState.PAID, False, "", NEEDLESS, DONE),
         (SettlementState.BY_HAND, False, "", NEEDLESS, WAITING),
@@ -80,6 +81,7 @@ def test_at_most_one_step_tells_of_errors_attempts_and_the_next_try(state: Settl
     [
         (SettlementState.WAIT, True, "", (False, False)),
         (SettlementState.WAIT, True, "card_declined", (False, True)),
+        (SettlementState.ACTION, True, "authentication_required", (False, True)),
         (SettlementState.COLLECT, True, "card_declined", (False, False)),
         (SettlementState.LINES, False, "api_error", (True, False)),
         (SettlementState.FAILED, False, "api_error", (True, False)),
@@ -92,6 +94,13 @@ def test_a_person_may_try_again_what_failed_or_was_declined(
 ) -> None:
     first, second = told(state, pushed=pushed, stripe_id="in_1", error=error)
     assert (first.retry, second.retry) == retries
+
+
+def test_who_must_consent_is_waited_for_and_a_void_invoice_for_nothing() -> None:
+    asked = told(SettlementState.ACTION, pushed=True, stripe_id="in_1", error="authentication_required")[1]
+    assert (asked.detail, asked.error) == ("wait for the card holder's consent", "authentication_required")
+    void = collection_steps(settled(SettlementState.BY_HAND, pushed=True, stripe_id="in_1"), is_void=True)
+    assert void[1].state is NEEDLESS
 
 
 @pytest.mark.parametrize(
