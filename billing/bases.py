@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Expression, Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 
 from billing.basis import PeriodBasis
 from billing.credit_facts import credit_facts
@@ -27,11 +27,12 @@ from billing.share_measured import measured_facts
 from billing.stated_facts import by_contract, carried_facts, stated_facts
 from billing.summed_days import Summed, summed_of
 from billing.terms import terms_of
-from billing.usage_groups import Stretches, day_of, zones_of
+from billing.usage_groups import Stretches, days_in, days_of_contracts
 from billing.usage_reading import Series, series_of, used_of
 from billing.usage_spans import Span, Window, by_deployment, usage_spans
 from clusters.occupancy import Hold
 from tenants.limits.reader import within_own_of
+from tenants.limits.written_once import written_once
 
 
 def window_of(period: BillingPeriod, *, to_at: datetime | None = None) -> Window:
@@ -179,8 +180,7 @@ def _with_usage(group: _Group, terms: Sequence[Term], summed: Summed | None) -> 
     bases, windows, spans, how = group
     versions = [basis.versions for basis in bases]
     changes = _price_changes(windows, versions) | _discount_changes(windows, terms)
-    zone = Value(how.zone) if how.zone else zones_of(windows, spans)
-    stretches = _stretches(spans, changes, zone, how.grain, _by_day(terms))
+    stretches = _stretches(_Placed(spans, windows, how.zone), changes, how.grain, _by_day(terms))
     known = summed if _of_days(group) else None
     flat = [flat_refs(basis) if how.flat else frozenset() for basis in bases]
     refs = {term.id: term.ref for term in terms}
@@ -284,8 +284,11 @@ def _holds(windows: Sequence[Window], terms: Iterable[Term]) -> Mapping[tuple[in
     if not contract_of:
         return found
     indexes = by_contract(windows)
-    held = _held(windows).order_by("allocation__from_at", "allocation_id")
-    for slice_id, from_at, to_at, permille, card, model, term_id in held.iterator():
+    spans: dict[tuple[datetime, datetime], set[UUID]] = defaultdict(set)
+    for window in windows:
+        spans[window.from_at, window.to_at].add(window.contract.id)
+    held = _held(tuple((*span, frozenset(contracts)) for span, contracts in spans.items()))
+    for slice_id, from_at, to_at, permille, card, model, term_id in held:
         hold = Hold(str(slice_id), permille, from_at, to_at, str(card), model)
         for index in indexes[contract_of[term_id]]:
             window = windows[index]
@@ -294,18 +297,18 @@ def _holds(windows: Sequence[Window], terms: Iterable[Term]) -> Mapping[tuple[in
     return found
 
 
-def _held(windows: Sequence[Window]) -> QuerySet[TermAllocation, tuple[Any, ...]]:
-    spans: dict[tuple[datetime, datetime], list[UUID]] = defaultdict(list)
-    for window in windows:
-        spans[window.from_at, window.to_at].append(window.contract.id)
+@written_once
+def _held(spans: tuple[tuple[datetime, datetime, Collection[UUID]], ...]) -> QuerySet[TermAllocation, tuple[Any, ...]]:
+    """What is held under contracts in spans `[from_at, to_at)`, from the earliest on."""
     which = Q(pk__in=[])
-    for span, contracts in spans.items():
+    for from_at, to_at, contracts in spans:
         which |= Q(
-            Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=span[0]),
-            allocation__from_at__lt=span[1],
+            Q(allocation__to_at__isnull=True) | Q(allocation__to_at__gt=from_at),
+            allocation__from_at__lt=to_at,
             term__contract__in=contracts,
         )
-    return TermAllocation.objects.filter(which).values_list(
+    held = TermAllocation.objects.filter(which).order_by("allocation__from_at", "allocation_id")
+    return held.values_list(
         "allocation__slice_id",
         "allocation__from_at",
         "allocation__to_at",
@@ -316,14 +319,22 @@ def _held(windows: Sequence[Window]) -> QuerySet[TermAllocation, tuple[Any, ...]
     )
 
 
-def _stretches(
-    spans: Sequence[Span], changes: set[datetime], zone: Expression, grain: Grain, by_day: Collection[UUID]
-) -> Stretches:
+class _Placed(NamedTuple):
+    """Spans, and whose days theirs are: a zone's, or else those of their windows' contracts."""
+
+    spans: Sequence[Span]
+    windows: Sequence[Window]
+    zone: str | None
+
+
+def _stretches(placed: _Placed, changes: set[datetime], grain: Grain, by_day: Collection[UUID]) -> Stretches:
     if grain is Grain.HOUR:
         return Stretches()
+    spans, windows, zone = placed
     of_deployment = by_deployment(spans)
     daily = {span.deployment_id for span in spans if grain is Grain.DAY or span.term_id in by_day}
-    return Stretches(sorted(changes | _span_changes(of_deployment)), day_of(zone, daily, of_deployment))
+    days = days_in(zone, daily, of_deployment) if zone else days_of_contracts(windows, spans, daily)
+    return Stretches(sorted(changes | _span_changes(of_deployment)), days)
 
 
 def _is_utc(windows: Iterable[Window], zone: str | None) -> bool:
@@ -335,7 +346,7 @@ def read_usage(basis: PeriodBasis, spans: Sequence[Span]) -> Mapping[UUID, tuple
     """Return by term id the usage of spans as if it billed under them, at the prices of a basis; one query."""
     changes = {version.effective_at for version in basis.versions}
     changes |= {at for term in basis.of_kind(TermKind.DISCOUNT) for at in percent_instants(term.stretches)}
-    found = used_of(spans, _stretches(spans, changes, Value(basis.zone), Grain.DAY, ()))
+    found = used_of(spans, _stretches(_Placed(spans, (), basis.zone), changes, Grain.DAY, ()))
     return {term_id: tuple(usage) for (_, term_id), usage in found.items() if usage}
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.models import Contract, PriceBook, Term
 from billing.price_versions import all_versions, load_versions
 from billing.rating.book import PriceVersion
@@ -13,6 +15,7 @@ from billing.rating.price_rules import PriceRule, RuleStretches, contract_versio
 from billing.rating.rated import TermKind
 from billing.rating.wording import Stretch
 from billing.terms import with_wordings
+from tenants.limits.written_once import written_once
 
 
 def rules_of(contract_ids: Collection[UUID]) -> dict[UUID, RuleStretches]:
@@ -20,7 +23,12 @@ def rules_of(contract_ids: Collection[UUID]) -> dict[UUID, RuleStretches]:
 
     A later version of a contract replaces everything that earlier ones said of the time from its rule's start on.
     """
-    return rules_among(with_wordings(Term.objects.filter(contract__in=contract_ids, kind=TermKind.PRICE_RULE)))
+    return rules_among(_agreed(set(contract_ids)))
+
+
+@written_once
+def _agreed(contracts: Collection[UUID]) -> QuerySet[Term]:
+    return with_wordings(Term.objects.filter(contract__in=contracts, kind=TermKind.PRICE_RULE))
 
 
 def rules_among(terms: Iterable[Term]) -> dict[UUID, RuleStretches]:

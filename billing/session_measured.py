@@ -5,10 +5,12 @@ queries at most, and none where no contract has such a term.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from billing.models import SessionAllocation, SessionEvent, SessionStep, Term, VolumeSize
 from billing.rating.inputs import Fact
@@ -16,6 +18,7 @@ from billing.rating.on_demand import StateSpan, TakenBack
 from billing.rating.rated import TermKind
 from billing.rating.storage import Stored
 from billing.usage_spans import Window
+from tenants.limits.written_once import written_once
 
 Key = tuple[int, UUID]
 SESSION_KINDS = (TermKind.ON_DEMAND, TermKind.SPOT)
@@ -45,14 +48,22 @@ def _of_sessions(terms: Sequence[Term], until: datetime) -> dict[UUID, list[Fact
     if not terms:
         return found
     events: dict[UUID, list[SessionEvent]] = defaultdict(list)
-    for event in SessionEvent.objects.filter(session__term__in=terms, at__lte=until).order_by("at", "recorded_at"):
+    for event in _events({term.id for term in terms}, until):
         events[event.session_id].append(event)
-    held: Iterable[tuple[Any, ...]] = SessionAllocation.objects.filter(session_id__in=list(events)).values_list(
-        "session_id", "session__term_id", "allocation__slice_id", "allocation__to_at"
-    )
-    for session_id, term_id, slice_id, to_at in held.order_by("session_id", "allocation__slice_id"):  # type: ignore[attr-defined]
+    for session_id, term_id, slice_id, to_at in _slices(set(events)):
         found[term_id].extend(_of_slice(str(slice_id), events[session_id], to_at, until))
     return found
+
+
+@written_once
+def _events(terms: Collection[UUID], until: datetime) -> QuerySet[SessionEvent]:
+    return SessionEvent.objects.filter(session__term__in=terms, at__lte=until).order_by("at", "recorded_at")
+
+
+@written_once
+def _slices(sessions: Collection[UUID]) -> QuerySet[SessionAllocation, tuple[Any, ...]]:
+    held = SessionAllocation.objects.filter(session_id__in=sessions).order_by("session_id", "allocation__slice_id")
+    return held.values_list("session_id", "session__term_id", "allocation__slice_id", "allocation__to_at")
 
 
 def _of_slice(

@@ -5,8 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.usage_spans import Span
-from metering.day_models import UsageDayChange, UsageDaysSummed
+from metering.day_models import UsageDayChange
+from metering.summed_usage import summed_to
+from tenants.limits.written_once import written_once
 
 DAY = timedelta(days=1)
 
@@ -21,15 +25,17 @@ class Summed:
 
 def summed_of(spans: Sequence[Span]) -> Summed:
     """Return what of spans is summed; two queries."""
-    last = UsageDaysSummed.objects.values_list("day", flat=True).first() if spans else None
+    last = summed_to() if spans else None
     if last is None or min(span.from_at for span in spans) >= _start(last + DAY):
         return Summed(last)
-    changes = UsageDayChange.objects.filter(
-        deployment_id__in={span.deployment_id for span in spans},
-        day__gte=min(span.from_at for span in spans).astimezone(UTC).date(),
-        day__lte=last,
-    )
-    return Summed(last, set(changes.values_list("deployment_id", "day").distinct()))
+    since = min(span.from_at for span in spans).astimezone(UTC).date()
+    return Summed(last, set(_changed({span.deployment_id for span in spans}, since, last)))
+
+
+@written_once
+def _changed(deployments: Collection[UUID], since: date, last: date) -> QuerySet[UsageDayChange, tuple[UUID, date]]:
+    changes = UsageDayChange.objects.filter(deployment_id__in=deployments, day__gte=since, day__lte=last)
+    return changes.values_list("deployment_id", "day").distinct()
 
 
 def in_days(spans: Sequence[Span], cuts: Iterable[datetime], summed: Summed) -> tuple[list[Span], list[Span]]:

@@ -1,6 +1,6 @@
 """Terms with all that was ever said of them, as rating and pages read them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -8,11 +8,17 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 
 from billing.models import Term, TermWording
+from tenants.limits.written_once import written_once
 
 
 def terms_of(contracts: Iterable[UUID]) -> list[Term]:
     """Return all terms of contracts, in order of their references; two queries, whatever their number."""
-    return list(with_wordings(Term.objects.filter(contract_id__in=list(contracts))))
+    return _terms_of(set(contracts))
+
+
+@written_once
+def _terms_of(contracts: Collection[UUID]) -> QuerySet[Term]:
+    return with_wordings(Term.objects.filter(contract_id__in=contracts))
 
 
 def terms_by_id(ids: Iterable[UUID]) -> dict[UUID, Term]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 import msgspec
@@ -39,6 +39,7 @@ from metering.key_models import KeyHour
 from metering.key_queries import stay_at
 from metering.key_sums import BILLS
 from metering.models import UsageHour, Witness
+from tenants.limits.written_once import written_once
 
 ABOUT = ("deployment_id", "model", "quantity", "quality", "context_over", "marks")
 SHARED = ("deployment_id", "model", "quality", "context_over", "marks")
@@ -81,27 +82,47 @@ class _Instants(dict[int, datetime]):
         return at
 
 
+class Days(NamedTuple):
+    """By whose days usage is summed: those of a time zone, of others by deployment; without a zone not by day."""
+
+    zone: str | None = None
+    others: tuple[tuple[str, Collection[UUID]], ...] = ()
+    daily: Collection[UUID] | None = None
+    """The deployments that are summed by day; None: all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretches:
     """How finely usage is summed: between instants and by day (null: not by day), or hour by hour without these."""
 
     edges: Sequence[datetime] = ()
-    day: Expression | None = None
+    days: Days | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """What tells a stretch."""
-        return ("from_at",) if self.day is None else ("day", "stretch")
+        return ("from_at",) if self.days is None else ("day", "stretch")
+
+    @property
+    def asked(self) -> tuple[Any, ...]:
+        """The same as `written_once` takes it."""
+        edges = list(self.edges) or ()
+        return (edges, None if self.days is None else tuple(self.days))
+
+    @classmethod
+    def of_asked(cls, edges: Sequence[datetime], days: tuple[Any, ...] | None) -> Self:
+        """Return what was asked."""
+        return cls(edges, None if days is None else Days(*days))
 
     def told(self, rows: QuerySet[Any]) -> Any:
         """Return hours with what tells their stretch."""
-        if self.day is None:
+        if self.days is None:
             return rows
         stretch: Expression = Value(0, output_field=IntegerField())
         if self.edges:
             thresholds = Value(list(self.edges), output_field=ArrayField(DateTimeField()))
             stretch = Func(F("from_at"), thresholds, function="width_bucket", output_field=IntegerField())
-        return rows.annotate(day=self.day, stretch=stretch)
+        return rows.annotate(day=_day_of(self.days), stretch=stretch)
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -129,13 +150,18 @@ class Group(msgspec.Struct, frozen=True):
         return (self.deployment_id, self.model, self.quality, self.context_over, self.marks, *self.stretch)
 
 
-def grouped(rows: QuerySet[UsageHour] | QuerySet[UsageDay], stretches: Stretches) -> list[Group]:
-    """Add usage hours or days up, in the order of ABOUT and time."""
+def sums_of(rows: QuerySet[UsageHour] | QuerySet[UsageDay], stretches: Stretches) -> QuerySet[Any, tuple[Any, ...]]:
+    """Return usage hours or days added up, for `grouped`."""
     told = stretches.told(rows).values_list(*ABOUT, *stretches.names)
-    sums = told.annotate(
+    sums: QuerySet[Any, tuple[Any, ...]] = told.annotate(
         total=Sum("value", output_field=_RAW), first=_Micros(Min("from_at")), last=_Micros(Max("to_at"))
     )
-    found: list[tuple[Any, ...]] = list(sums.order_by())
+    return sums.order_by()
+
+
+def grouped(sums: Iterable[tuple[Any, ...]], stretches: Stretches) -> list[Group]:
+    """Return what `sums_of` the same stretches gives, in the order of ABOUT and time."""
+    found = list(sums)
     # Put in order here: asked for an order, PostgreSQL sorts every hour by its words to find the groups. A day may be
     # null; identifiers are compared as the numbers that they are, which is ten times as fast.
     day, last = len(ABOUT), len(ABOUT) + len(stretches.names) - 1
@@ -160,14 +186,19 @@ Count = tuple[datetime, datetime, tuple[Any, ...], int]
 """Where a day begins and ends, what tells its stretch, and how much was used in it."""
 
 
-def days_of(rows: QuerySet[UsageDay], stretches: Stretches) -> Iterator[tuple[tuple[Any, ...], list[Count]]]:
-    """Yield sums of days as the values of ABOUT and the counts of each: what they have in common is read once.
+def arrays_of(rows: QuerySet[UsageDay]) -> QuerySet[UsageDay, tuple[Any, ...]]:
+    """Return sums of days with what they have in common read once, for `days_of`."""
+    arrays = {"days": ArrayAgg("utc_day"), "counts": ArrayAgg("value")}
+    return rows.values_list(*ABOUT).annotate(**arrays).order_by()
+
+
+def days_of(arrays: Iterable[tuple[Any, ...]], stretches: Stretches) -> Iterator[tuple[tuple[Any, ...], list[Count]]]:
+    """Yield what `arrays_of` gives as the values of ABOUT and the counts of each.
 
     No edge of the stretches lies within one of the days, which are UTC's.
     """
-    arrays = {"days": ArrayAgg("utc_day"), "counts": ArrayAgg("value")}
     places: dict[date, tuple[datetime, datetime, tuple[Any, ...]]] = {}
-    for *about, days, counts in rows.values_list(*ABOUT).annotate(**arrays).order_by():
+    for *about, days, counts in arrays:
         found = []
         for day, count in zip(days, counts, strict=True):
             if day not in places:
@@ -189,26 +220,39 @@ def _once_each(hours: list[Hour]) -> list[Hour]:
     return joined
 
 
-def day_of(zone: Expression, daily: Collection[UUID], every: Collection[UUID]) -> Expression:
-    """The day of a usage hour where its deployment is summed by day, null where it is not."""
-    day = _DayIn("from_at", zone)
-    if len(daily) == len(every):
-        return day
-    whole: Expression = Value(None, output_field=DateField())
-    return Case(When(deployment_id__in=list(daily), then=day), default=whole) if daily else whole
+def days_in(zone: str, daily: Collection[UUID], every: Collection[UUID]) -> Days:
+    """Return the days of one zone, of those of every deployment that are summed by day."""
+    return Days(zone, (), _daily(daily, every)) if daily else Days()
 
 
-def zones_of(windows: Sequence[Window], spans: Iterable[Span]) -> Expression:
-    """The time zone of the contract that a usage hour bills under."""
-    deployments: dict[str, list[UUID]] = defaultdict(list)
+def days_of_contracts(windows: Sequence[Window], spans: Iterable[Span], daily: Collection[UUID]) -> Days:
+    """Return the days of the contract that a usage hour bills under."""
+    if not daily:
+        return Days()
+    deployments: dict[str, set[UUID]] = defaultdict(set)
     for span in spans:
-        deployments[windows[span.window].contract.time_zone].append(span.deployment_id)
-    first, *others = sorted(deployments) or ["UTC"]
-    return Case(
-        *(When(deployment_id__in=deployments[name], then=Value(name)) for name in others),
-        default=Value(first),
+        deployments[windows[span.window].contract.time_zone].add(span.deployment_id)
+    first, *others = sorted(deployments)
+    every = set().union(*deployments.values())
+    return Days(first, tuple((name, frozenset(deployments[name])) for name in others), _daily(daily, every))
+
+
+def _daily(daily: Collection[UUID], every: Collection[UUID]) -> Collection[UUID] | None:
+    return None if len(daily) == len(every) else frozenset(daily)
+
+
+def _day_of(days: Days) -> Expression:
+    """The day of a usage hour where its deployment is summed by day, null where it is not."""
+    nothing: Expression = Value(None, output_field=DateField())
+    if days.zone is None:
+        return nothing
+    zone = Case(
+        *(When(deployment_id__in=deployments, then=Value(name)) for name, deployments in days.others),
+        default=Value(days.zone),
         output_field=CharField(),
     )
+    day = _DayIn("from_at", zone if days.others else Value(days.zone))
+    return day if days.daily is None else Case(When(deployment_id__in=days.daily, then=day), default=nothing)
 
 
 def caller_of(key_id: UUID, project: str | None) -> str:
@@ -224,24 +268,29 @@ def callers_of(spans: Iterable[Span], stretches: Stretches) -> Callers:
             chosen[span.from_at, span.to_at].add(span.deployment_id)
     if not chosen:
         return {}
-    which = Q(pk__in=[])
-    for (from_at, to_at), deployments in sorted(chosen.items()):
+    asked = tuple((*times, frozenset(deployments)) for times, deployments in sorted(chosen.items()))
+    shared = len(SHARED) + len(stretches.names)
+    found: dict[tuple[Any, ...], dict[str, Mapping[str, int]]] = defaultdict(dict)
+    for row in _by_key(asked, stretches.asked):
+        group, (key_id, project, *counts) = tuple(row[:shared]), row[shared:]
+        found[group][caller_of(key_id, project)] = dict(zip(QUANTITIES, map(int, counts), strict=True))
+    return found
+
+
+@written_once
+def _by_key(
+    chosen: tuple[tuple[datetime, datetime, Collection[UUID]], ...], asked: tuple[Any, ...]
+) -> QuerySet[KeyHour, tuple[Any, ...]]:
+    """What was used by key over `[from_at, to_at)` of deployments, by SHARED and stretch."""
+    which, stretches = Q(pk__in=[]), Stretches.of_asked(*asked)
+    for from_at, to_at, deployments in chosen:
         which |= Q(deployment_id__in=deployments, from_at__gte=from_at, from_at__lt=to_at)
-    names = (*SHARED, *stretches.names)
     told = KeyHour.objects.filter(which, quality=BILLS).annotate(
         project=Subquery(stay_at("key_id", "from_at").values("project__slug"))
     )
-    rows = (
-        stretches.told(told)
-        .values_list(*names, "key_id", "project")
-        .annotate(**{f"sum_{name}": Sum(name) for name in QUANTITIES})
-        .order_by()
-    )
-    found: dict[tuple[Any, ...], dict[str, Mapping[str, int]]] = defaultdict(dict)
-    for row in rows:
-        group, (key_id, project, *counts) = tuple(row[: len(names)]), row[len(names) :]
-        found[group][caller_of(key_id, project)] = dict(zip(QUANTITIES, map(int, counts), strict=True))
-    return found
+    rows = stretches.told(told).values_list(*SHARED, *stretches.names, "key_id", "project")
+    sums: QuerySet[KeyHour, tuple[Any, ...]] = rows.annotate(**{f"sum_{name}": Sum(name) for name in QUANTITIES})
+    return sums.order_by()
 
 
 def told_apart(counted: int, quantity: str, by_caller: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int]]:

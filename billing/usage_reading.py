@@ -4,15 +4,30 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, groupby
+from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.db.models import QuerySet
 
 from billing.rating.inputs import Used
 from billing.summed_days import Summed, in_days
-from billing.usage_groups import Callers, Group, Stretches, callers_of, days_of, grouped, hours_of, told_apart
-from billing.usage_spans import Span, billed_days, billed_usage, by_deployment
+from billing.usage_groups import (
+    Callers,
+    Group,
+    Stretches,
+    arrays_of,
+    callers_of,
+    days_of,
+    grouped,
+    hours_of,
+    sums_of,
+    told_apart,
+)
+from billing.usage_spans import Chosen, Span, billed_days, billed_hours, billed_usage, by_deployment, chosen_of
+from metering.day_models import UsageDay
 from metering.models import Witness
+from tenants.limits.written_once import written_once
 
 
 def used_of(
@@ -26,10 +41,10 @@ def used_of(
     if not spans:
         return found
     of_deployment = by_deployment(spans)
-    if stretches.day is None and not told:
+    if stretches.days is None and not told:
         return _by_hour(spans, of_deployment)
     callers, rows, by_day = _read(spans, stretches, told, summed)
-    more = grouped(billed_days(by_day), stretches) if by_day else ()
+    more = grouped(_days_summed(chosen_of(by_day), stretches.asked), stretches) if by_day else ()
     # Groups of a deployment follow each other; to look one up by its id, or to write that out, is dear.
     for number, groups in chain(groupby(rows, _deployment), groupby(more, _deployment)):
         deployment_id = UUID(int=number)
@@ -80,7 +95,7 @@ def series_of(
         return found
     callers, rows, by_day = _read(spans, stretches, told, summed)
     groups = ((group.about, [(group.start, group.end, group.stretch, group.count)]) for group in rows)
-    days = days_of(billed_days(by_day), stretches) if by_day else ()
+    days = days_of(_in_arrays(chosen_of(by_day)), stretches) if by_day else ()
     of_deployment = by_deployment(spans)
     names = {deployment_id: str(deployment_id) for deployment_id in of_deployment}
     for about, counts in chain(groups, days):
@@ -109,9 +124,24 @@ def _read(
     """Return the callers of what is told apart, the groups of what is read by the hour, and what is read by the day."""
     callers = callers_of([span for span in spans if span.window in told], stretches) if told else {}
     by_hour, by_day = in_days(spans, stretches.edges, summed) if summed else (spans, ())
-    # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
-    rows = grouped(billed_usage(by_hour).exclude(value=0), stretches) if by_hour else ()
+    rows = grouped(_hours_summed(chosen_of(by_hour), stretches.asked), stretches) if by_hour else ()
     return callers, rows, by_day
+
+
+@written_once
+def _hours_summed(chosen: Chosen, stretches: tuple[Any, ...]) -> QuerySet[Any, tuple[Any, ...]]:
+    # Hours in which nothing flowed would widen the span of a line, by day and by hour differently.
+    return sums_of(billed_hours(chosen).exclude(value=0), Stretches.of_asked(*stretches))
+
+
+@written_once
+def _days_summed(chosen: Chosen, stretches: tuple[Any, ...]) -> QuerySet[Any, tuple[Any, ...]]:
+    return sums_of(billed_days(chosen), Stretches.of_asked(*stretches))
+
+
+@written_once
+def _in_arrays(chosen: Chosen) -> QuerySet[UsageDay, tuple[Any, ...]]:
+    return arrays_of(billed_days(chosen))
 
 
 def _is_told(span: Span, told: Collection[int]) -> bool:

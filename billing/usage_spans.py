@@ -1,7 +1,7 @@
 """Which usage bills under which term, and when: deployments bound to terms, as the witness of their wording counts."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from billing.rating.wording import Stretch, Wording
 from billing.terms import terms_of
 from metering.day_models import UsageDay
 from metering.models import UsageHour, Witness
+from tenants.limits.written_once import written_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,7 @@ def usage_spans(windows: Sequence[Window], terms: Iterable[Term] | None = None) 
     for index, window in enumerate(windows):
         by_contract[window.contract.id].append(index)
     spans: list[Span] = []
-    bound = TermDeployment.objects.filter(term_id__in=list(metered)) if metered else TermDeployment.objects.none()
-    for each in bound.order_by("deployment_id", "from_at"):
+    for each in _bound_to(set(metered)):
         term = metered[each.term_id]
         for index in by_contract[term.contract_id]:
             window = windows[index]
@@ -68,6 +68,11 @@ def usage_spans(windows: Sequence[Window], terms: Iterable[Term] | None = None) 
             end = window.to_at if each.to_at is None else min(window.to_at, each.to_at)
             spans.extend(_spans(term, each.deployment_id, (index, window), start, end))
     return spans
+
+
+@written_once
+def _bound_to(terms: Collection[UUID]) -> QuerySet[TermDeployment]:
+    return TermDeployment.objects.filter(term_id__in=terms).order_by("deployment_id", "from_at")
 
 
 def _spans(
@@ -104,22 +109,39 @@ def metered_by(wording: Wording) -> tuple[str, Decimal]:
     return str(getattr(wording, "witness")), getattr(wording, "tolerance_percent", Decimal(1))  # noqa: B009  of any kind
 
 
+Chosen = tuple[tuple[str, Collection[str], datetime, datetime, Collection[UUID]], ...]
+"""What bills: of a witness, of quantities, over `[from_at, to_at)`, of deployments; or of the next."""
+
+
+def chosen_of(spans: Iterable[Span]) -> Chosen:
+    """Return what spans choose of usage, those that differ in their deployments together."""
+    chosen: dict[tuple[str, tuple[str, ...], datetime, datetime], set[UUID]] = defaultdict(set)
+    for span in spans:
+        chosen[span.witness, span.quantities, span.from_at, span.to_at].add(span.deployment_id)
+    return tuple(
+        (witness, frozenset(quantities), from_at, to_at, frozenset(deployments))
+        for (witness, quantities, from_at, to_at), deployments in sorted(chosen.items(), key=lambda one: one[0])
+    )
+
+
 def billed_usage(spans: Iterable[Span]) -> QuerySet[UsageHour]:
     """Return the usage hours that bill: of the witness, the quantities and the time of their span, sure qualities."""
-    return UsageHour.objects.filter(_which(spans), quality__in=BILLED_QUALITIES)
+    return billed_hours(chosen_of(spans))
 
 
-def billed_days(spans: Iterable[Span]) -> QuerySet[UsageDay]:
-    """Return the same as sums of days, of spans that begin and end with a UTC day."""
-    return UsageDay.objects.filter(_which(spans), quality__in=BILLED_QUALITIES)
+def billed_hours(chosen: Chosen) -> QuerySet[UsageHour]:
+    """Do `billed_usage` for what spans choose."""
+    return UsageHour.objects.filter(_which(chosen), quality__in=BILLED_QUALITIES)
 
 
-def _which(spans: Iterable[Span]) -> Q:
-    chosen: dict[tuple[str, tuple[str, ...], datetime, datetime], list[UUID]] = defaultdict(list)
-    for span in spans:
-        chosen[span.witness, span.quantities, span.from_at, span.to_at].append(span.deployment_id)
+def billed_days(chosen: Chosen) -> QuerySet[UsageDay]:
+    """Return the same as sums of days, where spans begin and end with a UTC day."""
+    return UsageDay.objects.filter(_which(chosen), quality__in=BILLED_QUALITIES)
+
+
+def _which(chosen: Chosen) -> Q:
     which = Q(pk__in=[])
-    for (witness, quantities, from_at, to_at), deployments in sorted(chosen.items(), key=lambda item: item[0]):
+    for witness, quantities, from_at, to_at, deployments in chosen:
         which |= Q(
             deployment_id__in=deployments,
             witness=witness,

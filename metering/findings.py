@@ -12,6 +12,7 @@ from metering.finding_models import UsageFinding
 from metering.models import UsageHour
 from metering.validation import PROFILE_DAYS, PROFILED, RULES, Check
 from tenants.limits.reader import within_own
+from tenants.limits.written_once import written_once
 from tenants.listing.paging import Page, Paged, page_values
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def findings_for(
 
     `rule` and `state` keep only those; "" keeps all.
     """
-    rows = _findings(organization, from_at, to_at)
+    rows = _findings(organization.pk, from_at, to_at)
     rows = rows.filter(rule=rule) if rule else rows
     rows = rows.filter(state=state) if state else rows
     found = rows.order_by(*_ORDER).values_list(*_FINDING)
@@ -95,15 +96,20 @@ def findings_for(
 def finding_page(*, organization: Organization, from_at: datetime, to_at: datetime, page: Page) -> Paged[Finding]:
     """Return a page of what `findings_for` returns; one query. Raises WrongCursor."""
     with within_own(organization.pk, OWN_FINDINGS):
-        paged = page_values(_findings(organization, from_at, to_at), page, _ORDER, _FINDING)
+        paged = page_values(_findings(organization.pk, from_at, to_at), page, _ORDER, _FINDING)
     return Paged([_finding(*row) for row in paged.rows], paged.next_cursor)
 
 
 def count_findings(*, organization: Organization, from_at: datetime, to_at: datetime) -> list[FindingCount]:
     """Count what `findings_for` lists, by rule, severity and state."""
-    rows = _findings(organization, from_at, to_at).values_list("rule", "severity", "state")
     with within_own(organization.pk, OWN_FINDINGS):
-        return [FindingCount(*row) for row in rows.annotate(Count("id")).order_by("rule", "severity", "state")]
+        return [FindingCount(*row) for row in _counts(organization.pk, from_at, to_at)]
+
+
+@written_once
+def _counts(organization: UUID, from_at: datetime, to_at: datetime) -> QuerySet[UsageFinding, tuple[Any, ...]]:
+    rows = _findings(organization, from_at, to_at).values_list("rule", "severity", "state")
+    return rows.annotate(Count("id")).order_by("rule", "severity", "state")
 
 
 def deployments_of(findings: Iterable[Finding]) -> dict[tuple[UUID, datetime], list[str]]:
@@ -125,12 +131,12 @@ def deployments_of(findings: Iterable[Finding]) -> dict[tuple[UUID, datetime], l
     return slugs
 
 
-def _findings(organization: Organization, from_at: datetime, to_at: datetime) -> QuerySet[UsageFinding]:
+def _findings(organization: UUID, from_at: datetime, to_at: datetime) -> QuerySet[UsageFinding]:
     of_party = Q(node__cluster__provider=organization) | _own(organization)
     return UsageFinding.objects.filter(of_party, hour_at__gte=from_at, hour_at__lt=to_at)
 
 
-def _own(organization: Organization) -> Q:
+def _own(organization: UUID) -> Q:
     """A tenant's findings. What the rule looked at may hold nothing of another tenant: the hour, for a comparison the
     days before it too, and for a register's sum all that was ever counted.
     """

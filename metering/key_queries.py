@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 
 from metering.key_models import KeyHour, Project, ProjectKey, UsageKey
 from metering.key_sums import BILLS, COUNTED
+from tenants.limits.written_once import written_once
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -94,14 +95,7 @@ class KnownKey:
 
 def known_keys(organization: Organization, *, now: datetime, text: str = "") -> list[KnownKey]:
     """Return a tenant's keys by label, those whose label holds a text; one query."""
-    last = KeyHour.objects.filter(key=OuterRef("id")).order_by("-from_at").values("to_at")[:1]
-    stay = ProjectKey.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), key=OuterRef("id"), from_at__lte=now)
-    rows = UsageKey.objects.filter(tenant=organization).annotate(
-        last_used_at=Subquery(last),
-        project=Subquery(stay.values("project__slug")[:1]),
-        project_name=Subquery(stay.values("project__name")[:1]),
-    )
-    rows = rows.filter(label__icontains=text) if text else rows
+    asked = (organization.pk, now)
     return [
         KnownKey(
             one.id,
@@ -112,10 +106,30 @@ def known_keys(organization: Organization, *, now: datetime, text: str = "") -> 
             one.last_used_at,
             one.deleted_at,
         )
-        for one in rows.order_by("label")
+        for one in (_keys(*asked).filter(label__icontains=text) if text else _all_keys(*asked))
     ]
+
+
+def _keys(tenant: UUID, now: datetime) -> QuerySet[Any]:
+    """Keys with what `KnownKey` has of them, by label."""
+    last = KeyHour.objects.filter(key=OuterRef("id")).order_by("-from_at").values("to_at")[:1]
+    stay = ProjectKey.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), key=OuterRef("id"), from_at__lte=now)
+    rows = UsageKey.objects.filter(tenant=tenant).annotate(
+        last_used_at=Subquery(last),
+        project=Subquery(stay.values("project__slug")[:1]),
+        project_name=Subquery(stay.values("project__name")[:1]),
+    )
+    return rows.order_by("label")
+
+
+_all_keys = written_once(_keys)
 
 
 def projects_of(organization: Organization) -> list[Project]:
     """Return a tenant's projects by name."""
-    return list(Project.objects.filter(tenant=organization).order_by("name", "slug"))
+    return _projects(organization.pk)
+
+
+@written_once
+def _projects(tenant: UUID) -> QuerySet[Project]:
+    return Project.objects.filter(tenant=tenant).order_by("name", "slug")

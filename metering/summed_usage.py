@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Q
 
 from metering.day_models import UsageDayChange, UsageDaysSummed
+from tenants.limits.written_once import written_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
@@ -20,14 +23,15 @@ WEEK: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Conditions on `UsageHour` and on `UsageDay` that choose a window between them; without `days` all is in hours.
+    """What of a window is read by the hour, and which whole UTC days `[first, end)` are read as their sums, if any.
 
-    Those on hours, three at most, are to be asked one by one: each is a stretch of time, or are days of some
-    deployments, which an index finds. As one condition they would have every hour of the window read.
+    `hours` are two stretches at most, each `[from, to)`. `stale` are the days of those summed, and the deployments,
+    whose hours count and not the sum.
     """
 
-    hours: tuple[Q, ...]
-    days: Q | None
+    hours: tuple[tuple[datetime, datetime], ...]
+    days: tuple[date, date] | None
+    stale: Mapping[date, Sequence[UUID]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,9 @@ def parts_of(from_at: datetime, to_at: datetime) -> Parts:
     something was written since. Hours without a deployment are in no sum, nor are those with nothing in them.
     """
     known = _known(from_at, to_at)
-    hours = _hours(from_at, to_at, known)
-    return Parts(hours, None if known is None else _sound(known.first, known.end, known))
+    if known is None:
+        return Parts(((from_at, to_at),), None, {})
+    return Parts(_edges(from_at, to_at, known), (known.first, known.end), known.changed)
 
 
 def week_parts_of(from_at: datetime, to_at: datetime) -> WeekParts:
@@ -91,7 +96,7 @@ def week_parts_of(from_at: datetime, to_at: datetime) -> WeekParts:
 
 def _known(from_at: datetime, to_at: datetime) -> _Known | None:
     """What is summed of a window; None where no whole day of it is."""
-    kept = UsageDaysSummed.objects.values_list("day", flat=True).first()
+    kept = summed_to()
     first, end = _first_whole(from_at), to_at.astimezone(UTC).date()
     if kept is None:
         return None
@@ -99,22 +104,43 @@ def _known(from_at: datetime, to_at: datetime) -> _Known | None:
     if first >= end:
         return None
     changed: dict[date, list[UUID]] = {}
-    rows = UsageDayChange.objects.filter(day__gte=first, day__lt=end).values_list("day", "deployment_id").distinct()
-    for day, deployment_id in rows:
+    for day, deployment_id in _changed(first, end):
         changed.setdefault(day, []).append(deployment_id)
     return _Known(first, end, dict(sorted(changed.items())))
+
+
+def summed_to() -> date | None:
+    """Return the last day whose usage is summed; one query."""
+    return next(iter(_summed_to()), None)
+
+
+@written_once
+def _summed_to() -> QuerySet[UsageDaysSummed, date]:
+    return UsageDaysSummed.objects.order_by("pk").values_list("day", flat=True)[:1]
+
+
+@written_once
+def _changed(first: date, end: date) -> QuerySet[UsageDayChange, tuple[date, UUID]]:
+    """The days `[first, end)` that are stale of a deployment."""
+    changes = UsageDayChange.objects.filter(day__gte=first, day__lt=end)
+    return changes.values_list("day", "deployment_id").distinct()
 
 
 def _hours(from_at: datetime, to_at: datetime, known: _Known | None) -> tuple[Q, ...]:
     """Which hours no sum stands for."""
     if known is None:
         return (Q(from_at__gte=from_at, from_at__lt=to_at),)
-    edges = ((from_at, _start(known.first)), (_start(known.end), to_at))
-    read = [Q(from_at__gte=since, from_at__lt=until) for since, until in edges if since < until]
+    read = [Q(from_at__gte=since, from_at__lt=until) for since, until in _edges(from_at, to_at, known)]
     stale = Q()
     for day, deployments in known.changed.items():
-        stale |= Q(deployment_id__in=deployments, from_at__gte=_start(day), from_at__lt=_start(day + DAY))
+        stale |= Q(deployment_id__in=deployments, from_at__gte=start_of(day), from_at__lt=start_of(day + DAY))
     return (*read, stale) if known.changed else tuple(read)
+
+
+def _edges(from_at: datetime, to_at: datetime, known: _Known) -> tuple[tuple[datetime, datetime], ...]:
+    """What of a window lies before and behind the days that are summed."""
+    edges = ((from_at, start_of(known.first)), (start_of(known.end), to_at))
+    return tuple((since, until) for since, until in edges if since < until)
 
 
 def _sound(first: date, end: date, known: _Known) -> Q:
@@ -137,5 +163,6 @@ def _first_whole(from_at: datetime) -> date:
     return at.date() if at.time() == time.min else at.date() + DAY
 
 
-def _start(day: date) -> datetime:
+def start_of(day: date) -> datetime:
+    """Return the instant at which a UTC day begins."""
     return datetime.combine(day, time.min, UTC)

@@ -15,10 +15,14 @@ from billing.queries.sheet_rows import rows_of
 from billing.queries.usage import currencies_used, rated_in_turn
 from billing.queries.usage_sheet import billing_zone
 from billing.queries.usage_sums import bills_of
+from tenants.limits.written_once import written_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from billing.budgets.forecast import Forecast
     from billing.budgets.rules import Rule
@@ -45,12 +49,16 @@ def foretell(*, organization: Organization, side: Side, now: datetime) -> list[S
 
 def kept_forecast(organization: Organization, side: Side, currency: str, now: datetime) -> SpendForecast | None:
     """Return the forecast of the running month, if one was made in the last day."""
-    found = SpendForecast.objects.filter(
-        organization=organization, side=side, currency=currency, made_at__gt=now - DAY
-    ).first()
+    found = next(iter(_kept(organization.pk, side, currency, now - DAY)), None)
     if found is None or now.astimezone(ZoneInfo(found.zone)).date().replace(day=1) != found.month:
         return None
     return found
+
+
+@written_once
+def _kept(organization: UUID, side: Side, currency: str, since: datetime) -> QuerySet[SpendForecast]:
+    kept = SpendForecast.objects.filter(organization=organization, side=side, currency=currency, made_at__gt=since)
+    return kept.order_by("pk")[:1]
 
 
 def expected_of(rule: Rule, forecasts: Mapping[tuple[str, str], SpendForecast]) -> Decimal | None:

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from billing.models import Contract
 from billing.money import from_minor, round_to_minor
 from billing.rating.rated import TermKind
 from billing.standing import ContractStanding, standing_of
+from tenants.limits.written_once import written_once
 from tenants.models import Organization
 
 SHOWN = (TermKind.CREDIT, TermKind.COMMITMENT)
@@ -70,8 +74,7 @@ class Prepaid:
 
 def prepaid(organization: Organization, now: datetime) -> Prepaid:
     """Return what a tenant's contracts with credit or commitments have left; one query where there are none."""
-    contracts = Contract.objects.filter(tenant=organization, terms__kind__in=SHOWN, from_at__lte=now)
-    found = [standing_of(contract, now) for contract in contracts.distinct().order_by("number")]
+    found = [standing_of(contract, now) for contract in _with_something(organization.pk, now)]
     return Prepaid(
         tuple(line for one in found for line in _grants(one)),
         tuple(line for one in found for line in _commitments(one)),
@@ -89,6 +92,12 @@ def prepaid(organization: Organization, now: datetime) -> Prepaid:
             if one.stop is not None
         ),
     )
+
+
+@written_once
+def _with_something(tenant: UUID, now: datetime) -> QuerySet[Contract]:
+    contracts = Contract.objects.filter(tenant=tenant, terms__kind__in=SHOWN, from_at__lte=now)
+    return contracts.distinct().order_by("number")
 
 
 def _grants(standing: ContractStanding) -> list[GrantLine]:

@@ -62,7 +62,7 @@ def tenant_prices(request: HttpRequest, organization: Organization) -> HttpRespo
     now = datetime.now(UTC)
     locale = active_locale()
     contracts = contract_prices(organization, now)
-    notices = list(notices_of(organization).order_by("-created_at", "pk")[:NOTICES_SHOWN])
+    notices = list(notices_of(organization.pk).order_by("-created_at", "pk")[:NOTICES_SHOWN])
     context = {
         "notice": price_notice(next_notice(organization, now), now, locale),
         "contracts": [_contract(one, locale) for one in contracts],
@@ -87,7 +87,7 @@ def tenant_price_change(request: HttpRequest, organization: Organization, *, not
     """Show what an announced change means for a contract; that somebody opened it is noted once."""
     now = datetime.now(UTC)
     locale = active_locale()
-    notice = notices_of(organization).filter(pk=notice_id).first()
+    notice = notices_of(organization.pk).filter(pk=notice_id).first()
     if notice is None:
         raise Http404
     if request.method == "GET" and notice.seen_at is None and isinstance(request.user, User):

@@ -8,17 +8,19 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from billing.budgets.lists import alerts_of
-from billing.models import SpendAlertKind
+from billing.models import SpendAlert, SpendAlertKind
 from billing.pages.periods import with_query
 from billing.queries.usage import Side
 from portal.figures import clock, compact, day, number
 from portal.parts import Action, Notice
+from tenants.limits.written_once import written_once
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
-    from billing.models import SpendAlert
+    from django.db.models import QuerySet
+
     from tenants.models import Organization
 
 SHOWN_MAX: Final = 3
@@ -38,11 +40,17 @@ def unlike_notices(
 
     A page of many days leads to the day; the page of the day leads to the list of what was told.
     """
-    found = alerts_of(organization, side=Side.TENANT, kind=SpendAlertKind.ANOMALY)
-    found = found.filter(from_at__gte=span[0], from_at__lt=span[1]).order_by("-from_at", "subject")
-    found = found.filter(subject=model) if model else found
-    shown = found if is_day else found[:SHOWN_MAX]
+    shown = _told(organization.pk, *span, model or None, None if is_day else SHOWN_MAX)
     return tuple(_notice(alert, zone, locale, is_day=is_day) for alert in shown)
+
+
+@written_once
+def _told(
+    organization: UUID, since: datetime, until: datetime, model: str | None, most: int | None
+) -> QuerySet[SpendAlert]:
+    told = SpendAlert.objects.filter(organization=organization, side=Side.TENANT, kind=SpendAlertKind.ANOMALY)
+    found = told.filter(from_at__gte=since, from_at__lt=until).order_by("-from_at", "subject")
+    return (found if model is None else found.filter(subject=model))[:most]
 
 
 def _notice(alert: SpendAlert, zone: str, locale: str, *, is_day: bool) -> Notice:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db.models import Count, Q, Sum
 
 from billing.models import MarginRow
 from tenants.limits.reader import whole
+from tenants.limits.written_once import written_once
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from decimal import Decimal
-    from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from tenants.models import Organization
 
@@ -65,12 +68,26 @@ def tenant_energy(
     With `provider` it is that of one provider's cards alone, with `model` that of one model.
     """
     last = max(from_at, to_at - timedelta(microseconds=1)).date()
-    rows = MarginRow.objects.filter(tenant=tenant, day__gte=from_at.date(), day__lte=last, gpu_ms__gt=0)
-    if provider is not None:
-        rows = rows.filter(provider=provider)
-    if model:
-        rows = rows.filter(model=model)
-    found = rows.aggregate(
+    sums = _sums(tenant if isinstance(tenant, UUID) else tenant.pk, from_at.date(), last, provider, model or None)
+    found = next(iter(sums), None)
+    if not (found and found["metered"]):
+        return None
+    return TenantEnergy(
+        gpu_ms=found["gpu"],
+        metered_ms=found["metered"],
+        energy_mj=int(found["energy"]),
+        carbon_g=None if found["unknown"] else found["carbon"],
+        tokens=found["input"] + found["written"] + found["output"],
+    )
+
+
+@written_once
+def _sums(tenant: UUID, first: date, last: date, provider: UUID | None, model: str | None) -> QuerySet[MarginRow, Any]:
+    """The sums behind it, of days of a tenant; no row where there are none."""
+    said = {"provider": provider, "model": model}
+    narrowed = {name: value for name, value in said.items() if value is not None}
+    rows = MarginRow.objects.filter(tenant=tenant, day__gte=first, day__lte=last, gpu_ms__gt=0, **narrowed)
+    sums: QuerySet[MarginRow, Any] = rows.values("tenant").annotate(
         gpu=Sum("gpu_ms"),
         metered=Sum("metered_ms"),
         energy=Sum("energy_mj"),
@@ -80,12 +97,4 @@ def tenant_energy(
         written=Sum("cache_write_tokens"),
         output=Sum("output_tokens"),
     )
-    if not found["metered"]:
-        return None
-    return TenantEnergy(
-        gpu_ms=found["gpu"],
-        metered_ms=found["metered"],
-        energy_mj=int(found["energy"]),
-        carbon_g=None if found["unknown"] else found["carbon"],
-        tokens=found["input"] + found["written"] + found["output"],
-    )
+    return sums.order_by()

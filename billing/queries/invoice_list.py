@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from billing.models import Contract, Dispute, DisputeState, Invoice, InvoiceState
 from billing.queries.invoices import InvoiceRow, row_of, with_parties
 from tenants.limits.reader import within_own
+from tenants.limits.written_once import written_once
 from tenants.models import Organization
 
 PAGE_ROWS = 25
@@ -109,8 +110,12 @@ def _stretch_before(every: QuerySet[Invoice], last: Invoice, counted_max: int) -
 def latest_invoices(organization: Organization, *, count: int) -> tuple[InvoiceRow, ...]:
     """Return the first rows of the list of what a tenant owes, without counting the rest; one query."""
     with within_own(organization.pk, OWN_INVOICES):
-        owed = with_parties(_issued(organization, issued=False)).order_by("-issued_at", "-pk")
-        return tuple(row_of(one) for one in owed[:count])
+        return tuple(row_of(one) for one in _latest(organization.pk, count))
+
+
+@written_once
+def _latest(tenant: UUID, count: int) -> QuerySet[Invoice]:
+    return with_parties(_issued(tenant, issued=False)).order_by("-issued_at", "-pk")[:count]
 
 
 def all_invoices(
@@ -126,16 +131,16 @@ def all_invoices(
 def find_invoice(organization: Organization, number: str, *, issued: bool = False) -> Invoice | None:
     """Return the issued invoice of that number that a tenant owes, or a provider `issued`; or None."""
     with within_own(organization.pk, OWN_INVOICES):
-        return with_parties(_issued(organization, issued=issued)).filter(number=number).first()
+        return with_parties(_issued(organization.pk, issued=issued)).filter(number=number).first()
 
 
-def _party(organization: Organization, *, issued: bool) -> Q:
-    return Q(issuer=organization) if issued else Q(tenant=organization)
+def _party(party: UUID, *, issued: bool) -> Q:
+    return Q(issuer=party) if issued else Q(tenant=party)
 
 
-def _issued(organization: Organization, *, issued: bool) -> QuerySet[Invoice]:
+def _issued(party: UUID, *, issued: bool) -> QuerySet[Invoice]:
     """What is no draft was issued: asked for so, rows are counted in the index that orders them."""
-    return Invoice.objects.filter(_party(organization, issued=issued), issued_at__isnull=False)
+    return Invoice.objects.filter(_party(party, issued=issued), issued_at__isnull=False)
 
 
 def _chosen(organization: Organization, now: datetime, shown: Shown, search: str, *, issued: bool) -> QuerySet[Invoice]:
@@ -146,7 +151,7 @@ def _chosen(organization: Organization, now: datetime, shown: Shown, search: str
         Shown.PAID: Q(state=InvoiceState.PAID),
         Shown.DISPUTED: Q(pk__in=Dispute.objects.filter(state=DisputeState.OPEN).values("invoice")),
     }[shown]
-    found = _issued(organization, issued=issued).filter(which)
+    found = _issued(organization.pk, issued=issued).filter(which)
     for word in search.split():
         found = found.filter(_named(organization, word, issued=issued))
     return found

@@ -27,6 +27,7 @@ from billing.rating.price_lists import PriceChange, PriceKey, changes, prices_of
 from billing.rating.price_rows import read_rows
 from billing.rating.price_rules import contract_versions, row_id
 from tenants.limits.reader import within_own
+from tenants.limits.written_once import written_once
 from tenants.models import Organization
 
 PAST_SHOWN: Final = 1
@@ -210,17 +211,22 @@ def told_rows(version_id: UUID) -> list[ToldRow]:
 def next_notice(tenant: Organization, now: datetime) -> PriceNotice | None:
     """Return the notice of the change that comes next for a tenant."""
     with within_own(tenant.pk, "what a tenant was told of its own contracts' prices"):
-        return upcoming_notices(tenant, now).first()
+        return next(iter(_next(tenant.pk, now)), None)
 
 
-def upcoming_notices(tenant: Organization, now: datetime) -> QuerySet[PriceNotice]:
+@written_once
+def _next(tenant: UUID, now: datetime) -> QuerySet[PriceNotice]:
+    return upcoming_notices(tenant, now)[:1]
+
+
+def upcoming_notices(tenant_id: UUID, now: datetime) -> QuerySet[PriceNotice]:
     """Return a tenant's notices of changes to come, the next one first."""
-    return notices_of(tenant).filter(takes_effect_at__gt=now).order_by("takes_effect_at", "pk")
+    return notices_of(tenant_id).filter(takes_effect_at__gt=now).order_by("takes_effect_at", "pk")
 
 
-def notices_of(tenant: Organization) -> QuerySet[PriceNotice]:
+def notices_of(tenant_id: UUID) -> QuerySet[PriceNotice]:
     """Return all that a tenant was told."""
-    return PriceNotice.objects.filter(contract__tenant=tenant).select_related(
+    return PriceNotice.objects.filter(contract__tenant=tenant_id).select_related(
         "version__book__provider", "contract__tenant"
     )
 

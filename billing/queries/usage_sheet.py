@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.basis import PeriodBasis
 from billing.flat_shares import Cached
@@ -24,6 +25,7 @@ from billing.rating.lines import make_bill
 from billing.rating.rated import TermKind
 from billing.usage_spans import Window
 from metering.key_models import UsageKey
+from tenants.limits.written_once import written_once
 from tenants.models import Organization
 
 DEFAULT_ZONE = "UTC"
@@ -234,23 +236,23 @@ def key_labels(organization: Organization, rows: Iterable[SheetRow]) -> dict[str
 
 def billing_zone(organization: Organization, now: datetime, *, side: Side = Side.TENANT) -> str:
     """Return the time zone of a party's latest contract in force, in which its days are billed; UTC without one."""
-    return _latest_contract(organization, now, side, "time_zone") or DEFAULT_ZONE
+    return next((zone for zone, _ in _latest_contract(organization.pk, now, side)), DEFAULT_ZONE)
 
 
 def billing_currency(organization: Organization, now: datetime, *, side: Side = Side.TENANT) -> str:
     """Return the currency of a party's latest contract in force; "" without one."""
-    return _latest_contract(organization, now, side, "currency") or ""
+    return next((currency for _, currency in _latest_contract(organization.pk, now, side)), "")
 
 
-def _latest_contract(organization: Organization, now: datetime, side: Side, column: str) -> str | None:
+@written_once
+def _latest_contract(party: UUID, now: datetime, side: Side) -> QuerySet[Contract, tuple[str, str]]:
+    """The zone and the currency of a party's latest contract in force."""
     found = (
-        Contract.objects.filter(
-            Q(to_at__isnull=True) | Q(to_at__gt=now), from_at__lte=now, **{side.value: organization}
-        )
+        Contract.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=now), from_at__lte=now, **{side.value: party})
         .exclude(state__in=(ContractState.DRAFT, ContractState.OFFERED))
         .order_by("-from_at", "-pk")
     )
-    return found.values_list(column, flat=True).first()
+    return found.values_list("time_zone", "currency")[:1]
 
 
 def saved_of(usage: RatedUsage, chosen: Chosen) -> Decimal | None:

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.basis import PeriodBasis
 from billing.models import Contract, ContractState
@@ -15,6 +15,7 @@ from billing.rating.kinds import kind_of_wording
 from billing.rating.rated import TermKind
 from billing.rating.wording import Wording
 from billing.usage_spans import Window
+from tenants.limits.written_once import written_once
 from tenants.models import Organization
 
 PERIODS_MAX: Final = 100
@@ -30,12 +31,21 @@ def contracts_within(
 
     `party` is as what it is in them (`tenant`, `provider`) and who.
     """
-    found = Contract.objects.filter(Q(to_at__isnull=True) | Q(to_at__gt=from_at), from_at__lt=to_at, **party).exclude(
-        state__in=(ContractState.DRAFT, ContractState.OFFERED)
+    of_party = {side: organization.pk for side, organization in party.items()}
+    return _agreed(from_at, to_at, of_party.get("tenant"), of_party.get("provider"), contract_id)
+
+
+@written_once
+def _agreed(
+    from_at: datetime, to_at: datetime, tenant: UUID | None, provider: UUID | None, contract: UUID | None
+) -> QuerySet[Contract]:
+    said = {"tenant": tenant, "provider": provider, "pk": contract}
+    found = Contract.objects.filter(
+        Q(to_at__isnull=True) | Q(to_at__gt=from_at),
+        from_at__lt=to_at,
+        **{name: value for name, value in said.items() if value is not None},
     )
-    if contract_id is not None:
-        found = found.filter(pk=contract_id)
-    return list(found.order_by("from_at", "pk"))
+    return found.exclude(state__in=(ContractState.DRAFT, ContractState.OFFERED)).order_by("from_at", "pk")
 
 
 def touches(contract: Contract, from_at: datetime, to_at: datetime) -> bool:

@@ -1,9 +1,9 @@
 """What the gateway and the engines counted of the same tokens, deployment by deployment."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -17,8 +17,9 @@ from billing.terms import said_in_order
 from billing.usage_spans import metered_by
 from metering.day_models import UsageDay
 from metering.models import Quantity, UsageHour, Witness
-from metering.summed_usage import parts_of
+from metering.summed_usage import DAY, parts_of, start_of
 from tenants.limits.reader import within_own
+from tenants.limits.written_once import written_once
 from tenants.models import Organization
 
 WITNESSES = (Witness.ENGINE, Witness.GATEWAY)
@@ -68,14 +69,7 @@ def witness_rows(organization: Organization, from_at: datetime, to_at: datetime)
 
 
 def _rows(organization: Organization, from_at: datetime, to_at: datetime) -> tuple[WitnessRow, ...]:
-    bound = (
-        TermDeployment.objects.filter(
-            Q(to_at__isnull=True) | Q(to_at__gt=from_at), term__contract__tenant=organization, from_at__lt=to_at
-        )
-        .select_related("term", "deployment")
-        .prefetch_related(said_in_order("term__wordings"))
-        .order_by("deployment__name", "deployment_id", "from_at")
-    )
+    bound = _bound(organization.pk, from_at, to_at)
     counted = _counted([each.deployment_id for each in bound], from_at, to_at)
     rows = []
     for each in bound:
@@ -97,35 +91,72 @@ def _rows(organization: Organization, from_at: datetime, to_at: datetime) -> tup
     return tuple(rows)
 
 
+@written_once
+def _bound(tenant: UUID, from_at: datetime, to_at: datetime) -> QuerySet[TermDeployment]:
+    return (
+        TermDeployment.objects.filter(
+            Q(to_at__isnull=True) | Q(to_at__gt=from_at), term__contract__tenant=tenant, from_at__lt=to_at
+        )
+        .select_related("term", "deployment")
+        .prefetch_related(said_in_order("term__wordings"))
+        .order_by("deployment__name", "deployment_id", "from_at")
+    )
+
+
 def _counted(deployments: list[UUID], from_at: datetime, to_at: datetime) -> dict[UUID, dict[str, int]]:
-    parts = parts_of(from_at, to_at)
-    sums: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    rows = [_summed(UsageHour.objects.filter(hours), deployments) for hours in parts.hours]
+    parts, among = parts_of(from_at, to_at), frozenset(deployments)
+    of_day = ((day, among.intersection(changed)) for day, changed in parts.stale.items())
+    stale = tuple((day, its) for day, its in of_day if its)
+    rows = [_in_hours(((since, until, among),)) for since, until in parts.hours]
+    if stale:
+        rows.append(_in_hours(tuple((start_of(day), start_of(day + DAY), its) for day, its in stale)))
     if parts.days is not None:
-        # Whole days lie within the time; said of their hours too, the index by deployment finds them.
-        whole = UsageDay.objects.filter(parts.days, from_at__gte=from_at, from_at__lt=to_at)
-        rows.append(_summed(whole, deployments))
+        first, end = parts.days
+        rows.append(_in_days(among, start_of(first), start_of(end), stale))
+    sums: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for deployment, witness, tokens in chain.from_iterable(rows):
         sums[deployment][witness] += int(tokens)
     # Sums leave out hours with nothing in them, and a witness that counted nothing is not one that is not there.
-    alone = [] if parts.days is None else [each for each in deployments if len(sums[each]) < len(WITNESSES)]
+    alone = set() if parts.days is None else {each for each in among if len(sums[each]) < len(WITNESSES)}
     if alone:
-        for deployment, witness, tokens in _summed(
-            UsageHour.objects.filter(from_at__gte=from_at, from_at__lt=to_at, value=0), alone
-        ):
+        for deployment, witness, tokens in _in_empty_hours(alone, from_at, to_at):
             sums[deployment][witness] += int(tokens)
     return sums
 
 
-def _summed(usage: QuerySet[UsageHour] | QuerySet[UsageDay], deployments: list[UUID]) -> Iterable[tuple[Any, ...]]:
-    return (
-        usage.filter(
-            deployment_id__in=deployments,
-            witness__in=WITNESSES,
-            quantity__in=COUNTED_ONCE,
-            quality__in=BILLED_QUALITIES,
-        )
-        .values_list("deployment_id", "witness")
-        .annotate(tokens=Sum("value"))
-        .order_by("deployment_id")
+@written_once
+def _in_hours(
+    spans: tuple[tuple[datetime, datetime, Collection[UUID]], ...],
+) -> QuerySet[UsageHour, tuple[UUID, str, Any]]:
+    """What was counted in the hours of deployments that begin in `[from, to)`."""
+    which = Q(pk__in=[])
+    for from_at, to_at, deployments in spans:
+        which |= Q(deployment_id__in=deployments, from_at__gte=from_at, from_at__lt=to_at)
+    return _summed(UsageHour.objects.filter(which))
+
+
+@written_once
+def _in_days(
+    deployments: Collection[UUID], from_at: datetime, to_at: datetime, stale: tuple[tuple[date, Collection[UUID]], ...]
+) -> QuerySet[UsageDay, tuple[UUID, str, Any]]:
+    """What the sums of whole days come to but for stale ones. Asked for by their hours, one index finds them all."""
+    days = UsageDay.objects.filter(deployment_id__in=deployments, from_at__gte=from_at, from_at__lt=to_at)
+    for day, its in stale:
+        days = days.exclude(deployment_id__in=its, utc_day=day)
+    return _summed(days)
+
+
+@written_once
+def _in_empty_hours(
+    deployments: Collection[UUID], from_at: datetime, to_at: datetime
+) -> QuerySet[UsageHour, tuple[UUID, str, Any]]:
+    hours = UsageHour.objects.filter(deployment_id__in=deployments, from_at__gte=from_at, from_at__lt=to_at, value=0)
+    return _summed(hours)
+
+
+def _summed(usage: QuerySet[Any]) -> QuerySet[Any, tuple[UUID, str, Any]]:
+    counted = usage.filter(witness__in=WITNESSES, quantity__in=COUNTED_ONCE, quality__in=BILLED_QUALITIES)
+    sums: QuerySet[Any, tuple[UUID, str, Any]] = counted.values_list("deployment_id", "witness").annotate(
+        tokens=Sum("value")
     )
+    return sums.order_by("deployment_id")

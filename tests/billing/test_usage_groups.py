@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from django.db.models import Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.bases import Grain, read_bases
 from billing.models import TermDeployment
 from billing.queries.usage_windows import windows_of
-from billing.usage_groups import ABOUT, SHARED, Group, Stretches, caller_of, day_of, grouped, hours_of, told_apart
+from billing.usage_groups import (
+    ABOUT,
+    SHARED,
+    Group,
+    Stretches,
+    caller_of,
+    days_in,
+    grouped,
+    hours_of,
+    sums_of,
+    told_apart,
+)
 from metering.key_models import KeyHour, Project, ProjectKey, UsageKey
 from metering.models import Quality, UsageHour, Witness
 from tests.billing.world import APRIL, MARCH, World, make_world
@@ -80,14 +90,14 @@ def test_groups_begin_and_end_to_the_microsecond_where_their_hours_do(world: Wor
     instants = [MARCH + timedelta(hours=9, microseconds=micros) for micros in (0, 1, 123_456, 999_999)]
     for at in instants:
         shared.use({"output": 10**17}, at=at, model=MODEL)
-    by_hour = grouped(UsageHour.objects.all(), BY_HOUR)
+    by_hour = grouped(sums_of(UsageHour.objects.all(), BY_HOUR), BY_HOUR)
     assert [group.start for group in by_hour] == [group.stretch[0] for group in by_hour] == instants
     assert [group.end for group in by_hour] == list(
         UsageHour.objects.order_by("from_at").values_list("to_at", flat=True)
     )
     assert all(group.start.tzinfo is UTC and type(group.count) is int for group in by_hour)
-    whole = Stretches(day=day_of(Value("UTC"), (), [shared.deployment.id]))
-    [together] = grouped(UsageHour.objects.all(), whole)
+    whole = Stretches(days=days_in("UTC", (), [shared.deployment.id]))
+    [together] = grouped(sums_of(UsageHour.objects.all(), whole), whole)
     assert (together.start, together.end, together.count) == (instants[0], by_hour[-1].end, 4 * 10**17)
     assert together.stretch == (None, 0)
 
@@ -125,7 +135,7 @@ def hour_by_hour(chosen: QuerySet[UsageHour]) -> list[tuple[Any, ...]]:
     """What sums by the database give for each hour by itself."""
     return [
         (tuple(getattr(group, name) for name in ABOUT), group.start, group.end, group.count)
-        for group in grouped(chosen, BY_HOUR)
+        for group in grouped(sums_of(chosen, BY_HOUR), BY_HOUR)
     ]
 
 

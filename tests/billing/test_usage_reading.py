@@ -8,11 +8,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db.models import Value
 
 from billing.queries.usage_windows import windows_of
 from billing.summed_days import summed_of
-from billing.usage_groups import Stretches, day_of
+from billing.usage_groups import Stretches, days_in
 from billing.usage_reading import Series, series_of, used_of
 from billing.usage_spans import usage_spans
 from metering.day_models import UsageDay
@@ -50,7 +49,7 @@ def test_series_are_what_is_read_piece_by_piece(cast: Cast, seed: int) -> None:
     windows = [one for since, to in ((MARCH, middle), (middle, end)) for one in windows_of(world.contract, since, to)]
     spans = usage_spans(windows)
     deployments = {span.deployment_id for span in spans}
-    stretches = Stretches([middle], day_of(Value("UTC"), deployments, deployments))
+    stretches = Stretches([middle], days_in("UTC", deployments, deployments))
     for is_summed in (False, True):
         if is_summed:
             sum_all(MARCH + 7 * DAY + HOUR)

@@ -105,11 +105,18 @@ def test_each_hour_is_in_one_part(deployments: list[Deployment], from_at: dateti
     assert deployments
     parts = parts_of(from_at, to_at)
     within = UsageHour.objects.filter(from_at__gte=from_at, from_at__lt=to_at, value__gt=0)
-    hours = sum(value for part in parts.hours for value in within.filter(part).values_list("value", flat=True))
-    days = 0 if parts.days is None else sum(UsageDay.objects.filter(parts.days).values_list("value", flat=True))
-    assert hours + days == sum(within.values_list("value", flat=True))
-    for part in parts.hours:
-        assert not UsageHour.objects.filter(part).exclude(from_at__gte=from_at, from_at__lt=to_at).exists()
+    first, end = parts.days or (FIRST.date(), FIRST.date())
+    in_days = UsageDay.objects.filter(utc_day__gte=first, utc_day__lt=end)
+    in_hours = UsageHour.objects.none()
+    for since, until in parts.hours:
+        assert from_at <= since < until <= to_at
+        in_hours |= within.filter(from_at__gte=since, from_at__lt=until)
+    for day, stale in parts.stale.items():
+        assert first <= day < end
+        in_days = in_days.exclude(utc_day=day, deployment__in=stale)
+        in_hours |= within.filter(from_at__date=day, deployment__in=stale)
+    read = sum(value for rows in (in_days, in_hours) for value in rows.values_list("value", flat=True))
+    assert read == sum(within.values_list("value", flat=True))
 
 
 def test_before_anything_is_summed_all_is_in_the_hours(cast: Cast) -> None:

@@ -181,10 +181,10 @@ def test_the_next_notice_is_the_soonest_that_is_still_to_come(
 ) -> None:
     _, book = made_and_book
     later, sooner = publish(book, 60, "3", 1), publish(book, 40, "2", 1)
-    assert [one.version for one in upcoming_notices(cast.tenant, MARCH + 2 * DAY)] == [sooner, later]
+    assert [one.version for one in upcoming_notices(cast.tenant.pk, MARCH + 2 * DAY)] == [sooner, later]
     found = [next_notice(cast.tenant, MARCH + days * DAY) for days in (39, 40, 59, 60)]
     assert [one and one.version for one in found] == [sooner, later, later, None]
-    assert notices_of(cast.tenant).count() == 2
+    assert notices_of(cast.tenant.pk).count() == 2
     assert next_notice(cast.outsider, MARCH) is None
 
 
