@@ -29,7 +29,7 @@ from portal.locales import active_locale
 from portal.parts import Empty
 from tenants.ids import new_id
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def provider_balances(request: HttpRequest, organization: Organization) -> HttpR
     problem = ""
     if request.method == "POST":
         if not may_correct(request):
-            return HttpResponse(status=403)
+            raise NotAllowed(CORRECT_INVOICES)
         try:
             messages.success(request, _acted(request, organization))
         except Problem as refused:

@@ -40,7 +40,7 @@ from portal.parts import Choice, Empty, Kpi
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, allows
+from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page
 from tenants.telling import told
 
@@ -108,7 +108,7 @@ def may_match(request: HttpRequest) -> bool:
 def provider_bank(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Show movements, those to decide on first; a POST takes a statement file."""
     if request.method == "POST" and not may_match(request):
-        return render(request, "403.html", status=403)
+        raise NotAllowed(MATCH_PAYMENTS)
     accounts = [one for one in accounts_of(organization) if one.closed_at is None]
     posted = request.method == "POST"
     form = ImportForm(request.POST if posted else None, request.FILES if posted else None, accounts=accounts)
@@ -161,7 +161,7 @@ def provider_bank_accounts(request: HttpRequest, organization: Organization) -> 
     """Show the accounts; a POST notes another one, or closes one."""
     edits = may_match(request)
     if request.method == "POST" and not edits:
-        return render(request, "403.html", status=403)
+        raise NotAllowed(MATCH_PAYMENTS)
     form = AccountForm(request.POST if request.method == "POST" and "close" not in request.POST else None)
     if request.method == "POST" and _changed(request, organization, form):
         return redirect("provider-bank-accounts")

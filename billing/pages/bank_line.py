@@ -31,7 +31,7 @@ from portal.shell import Crumb
 from tenants.models import Organization as TenantOrganization
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES
+from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page
 from tenants.telling import told
 
@@ -133,7 +133,7 @@ def provider_bank_line(request: HttpRequest, organization: Organization, *, line
     decides = may_match(request)
     if request.method == "POST":
         if not decides:
-            return render(request, "403.html", status=403)
+            raise NotAllowed(MATCH_PAYMENTS)
         answer = _decided(request, organization, line)
         if answer is not None:
             return answer

@@ -26,7 +26,7 @@ from portal.locales import active_locale
 from portal.parts import Action, Notice
 from tenants.limits.reader import whole
 from tenants.models import User
-from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
+from tenants.roles import EDIT_PROFILE, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import acting_membership, tenant_page
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def tenant_card(request: HttpRequest, organization: Organization) -> HttpRespons
     gateway = stripe_account.gateway()
     if request.method == "POST":
         if not edits:
-            return HttpResponse(status=403)
+            raise NotAllowed(EDIT_PROFILE)
         _act(request, organization, gateway)
         return redirect("tenant-card")
     visit = _open_visit_of(organization)

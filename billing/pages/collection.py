@@ -23,7 +23,7 @@ from billing.queries.invoice_steps import PUSHING
 from billing.queries.invoices import row_of
 from portal.figures import moment
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page
 from tenants.telling import told
 
@@ -56,7 +56,7 @@ def provider_invoice_collect(request: HttpRequest, organization: Organization, *
     if invoice is None:
         raise Http404
     if not may_correct(request):
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     gateway = stripe_account.gateway()
     if gateway is None or not Settlement.objects.filter(pk=invoice.pk).exists():
         messages.info(request, _("This invoice is not collected through Stripe."))

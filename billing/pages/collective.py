@@ -27,7 +27,7 @@ from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_pa
 from portal.parts import Action, Empty, Pill
 from portal.shell import Crumb
 from tenants.models import User
-from tenants.roles import READ_INVOICES
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page, tenant_page
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def provider_collectives(request: HttpRequest, organization: Organization) -> Ht
     if request.method != "POST":
         return _list(request, organization, "provider")
     if not may_correct(request):
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     assert isinstance(request.user, User)
     try:
         set_together(

@@ -32,7 +32,7 @@ from portal.locales import active_locale
 from portal.parts import Pill, PillTone
 from tenants.limits.reader import whole
 from tenants.models import User
-from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
+from tenants.roles import EDIT_PROFILE, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import acting_membership, tenant_page
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def tenant_credit(request: HttpRequest, organization: Organization) -> HttpRespo
     gateway = stripe_account.gateway()
     if request.method == "POST":
         if not edits:
-            return HttpResponse(status=403)
+            raise NotAllowed(EDIT_PROFILE)
         if not change_rule(request, organization):
             _buy(request, organization, gateway)
         return redirect("tenant-credit")

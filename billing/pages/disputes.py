@@ -36,7 +36,7 @@ from portal.locales import active_locale
 from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.problems import Problem
-from tenants.roles import CORRECT_INVOICES, READ_INVOICES
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page, tenant_page
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _one(request: HttpRequest, organization: Organization, side: str, dispute_id
     problem = ""
     if request.method == "POST":
         if not may_correct(request):
-            return HttpResponse(status=403)
+            raise NotAllowed(CORRECT_INVOICES)
         try:
             if "preview" in request.POST and side == "provider":
                 weighed = weighed_words(dispute.invoice, weigh(dispute.invoice, _scope_of(request, dispute)))

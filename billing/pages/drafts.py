@@ -43,7 +43,7 @@ from portal.punctuation import between, one_after_another
 from portal.shell import Crumb
 from tenants.models import Organization, User
 from tenants.problems import Problem
-from tenants.roles import CORRECT_INVOICES, READ_INVOICES, allows
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
 from tenants.telling import told
 
@@ -70,7 +70,7 @@ def provider_drafts(request: HttpRequest, organization: Organization) -> HttpRes
     edits = _may_issue(request)
     posted = request.method == "POST"
     if posted and not edits:
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     rule = issuing_rule(organization.pk)
     form = IssuingForm(
         request.POST if posted else None,
@@ -104,7 +104,7 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
     """Approve a draft at the amount that was shown, and issue it."""
     get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     now = datetime.now(UTC)
     try:
         amount, tax = Decimal(request.POST.get("amount", "")), request.POST.get("tax", "")
@@ -133,7 +133,7 @@ def provider_draft_close(request: HttpRequest, organization: Organization, *, pe
     """Close a period that is over now, as the next sweep would, and say what came of it."""
     get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     closed = close_now(
         period_id=period_id, actor=_actor(request), now=datetime.now(UTC), stripe_ready=bool(settings.STRIPE_SECRET_KEY)
     )
@@ -153,7 +153,7 @@ def provider_draft_gaps(request: HttpRequest, organization: Organization, *, per
     """Accept that reports which were shown are missing; the period closes without them."""
     get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     gaps, reason = request.POST.getlist("gap"), request.POST.get("reason", "")
     try:
         accept_gaps(period_id=period_id, gaps=gaps, reason=reason, actor=_actor(request), now=datetime.now(UTC))
@@ -170,7 +170,7 @@ def provider_draft_tax(request: HttpRequest, organization: Organization, *, peri
     """Have the taxes of a draft tried again."""
     get_object_or_404(BillingPeriod, pk=period_id, contract__provider=organization)
     if not _may_issue(request):
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     try:
         retry_tax(period_id=period_id, actor=_actor(request), now=datetime.now(UTC))
     except TaxNotRetryable:

@@ -27,7 +27,7 @@ from portal.parts import Empty
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES
+from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page
 from tenants.telling import told
 
@@ -124,7 +124,7 @@ def provider_dunning(request: HttpRequest, organization: Organization) -> HttpRe
     """Show what is overdue and where each stands; a POST sets the schedule."""
     edits = may_match(request)
     if request.method == "POST" and not edits:
-        return render(request, "403.html", status=403)
+        raise NotAllowed(MATCH_PAYMENTS)
     schedule = schedule_of(organization.pk)
     form = ScheduleForm(request.POST if request.method == "POST" else None, initial=initial(schedule))
     if form.is_bound and form.is_valid() and _set(request, organization, form):
@@ -161,7 +161,7 @@ def provider_dunning_case(request: HttpRequest, organization: Organization, *, i
     edits = may_match(request)
     if request.method == "POST":
         if not edits:
-            return render(request, "403.html", status=403)
+            raise NotAllowed(MATCH_PAYMENTS)
         return _changed(request, organization, invoice)
     locale = active_locale()
     held = DunningHold.objects.filter(invoice=invoice).order_by("-at", "-pk").first()

@@ -19,7 +19,7 @@ from billing.pages.dunning_words import action_words
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES
+from tenants.roles import MATCH_PAYMENTS, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page
 from tenants.telling import told
 
@@ -40,7 +40,7 @@ def provider_contract_dunning(request: HttpRequest, organization: Organization, 
     edits = may_match(request)
     posted = request.method == "POST"
     if posted and not edits:
-        return render(request, "403.html", status=403)
+        raise NotAllowed(MATCH_PAYMENTS)
     if posted and request.POST.get("action") == "follow":
         follow_provider(contract=contract, by=_by(request), now=datetime.now(UTC))
         messages.success(request, _("Your schedule for all contracts counts for this one again."))

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,7 +27,7 @@ from portal.parts import Empty
 from tenants.limits.reader import whole
 from tenants.models import Organization, User
 from tenants.problems import Problem
-from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
+from tenants.roles import EDIT_PROFILE, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page
 from tenants.telling import told
 
@@ -58,7 +58,7 @@ def provider_payouts(request: HttpRequest, organization: Organization) -> HttpRe
     """Show what can be paid out and what was; a POST sets how, or makes the account at Stripe."""
     may_set = _may_set(request)
     if request.method == "POST" and not may_set:
-        return HttpResponse(status=403)
+        raise NotAllowed(EDIT_PROFILE)
     posted = request.method == "POST"
     form = TermsForm(request.POST if posted else None, terms_seen(organization))
     if posted and request.POST.get("action") == "connect":

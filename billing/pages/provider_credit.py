@@ -26,7 +26,7 @@ from portal.locales import active_locale
 from portal.parts import Empty, Pill, PillTone
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES
+from tenants.roles import CORRECT_INVOICES, READ_INVOICES, NotAllowed
 from tenants.scoping import provider_page
 from tenants.telling import told
 
@@ -64,7 +64,7 @@ def provider_credit(request: HttpRequest, organization: Organization) -> HttpRes
     gives = may_correct(request)
     posted = request.method == "POST"
     if posted and not gives:
-        return HttpResponse(status=403)
+        raise NotAllowed(CORRECT_INVOICES)
     action = request.POST.get("action", "")
     grant_form = GrantForm(request.POST if action == "grant" else None, credit_terms(organization))
     coupon_form = CouponForm(request.POST if action == "coupon" else None)

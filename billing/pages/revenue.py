@@ -28,7 +28,7 @@ from portal.locales import active_locale
 from portal.parts import Empty, Pill
 from tenants.models import Organization, User
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES, STATE_REVENUE, allows
+from tenants.roles import READ_INVOICES, STATE_REVENUE, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
 
 
@@ -66,7 +66,7 @@ def tenant_revenue(request: HttpRequest, organization: Organization) -> HttpResp
     membership = acting_membership(request)
     states = membership is not None and allows(membership.role, STATE_REVENUE)
     if request.method == "POST" and not states:
-        return HttpResponse(status=403)
+        raise NotAllowed(STATE_REVENUE)
     rows = due_rows(organization, datetime.now(UTC))
     mine = {_key(row): row for row in rows if row.contract.tenant_id == organization.pk}
     locale = active_locale()

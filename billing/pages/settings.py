@@ -17,12 +17,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.figures import moment
 from portal.locales import active_locale
+from portal.punctuation import joined
 from tenants.logos import LOGO_BYTES_MAX
+from tenants.members.words import role_names
 from tenants.models import BillingProfile, User
 from tenants.problems import Problem
 from tenants.profile_models import ADDRESS_LINES_MAX, BillLanguage
 from tenants.profiles import LogoChange, ProfileFields, fields_of, keep_profile, profile_of
-from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
+from tenants.roles import EDIT_PROFILE, READ_INVOICES, NotAllowed, allows, roles_that
 from tenants.scoping import acting_membership, provider_page, tenant_page
 from tenants.tax_ids import COUNTRIES
 from tenants.telling import told
@@ -158,7 +160,7 @@ def _settings(request: HttpRequest, organization: Organization, side: str) -> Ht
     edits = membership is not None and allows(membership.role, EDIT_PROFILE)
     posted = request.method == "POST"
     if posted and not edits:
-        return HttpResponse(status=403)
+        raise NotAllowed(EDIT_PROFILE)
     profile = profile_of(organization)
     form = ProfileForm(
         request.POST if posted else None, request.FILES if posted else None, initial=_initial(profile, organization)
@@ -173,6 +175,7 @@ def _settings(request: HttpRequest, organization: Organization, side: str) -> Ht
     context = {
         "form": form,
         "edits": edits,
+        "editors": joined(role_names()[role] for role in roles_that(EDIT_PROFILE)),
         "logo_url": reverse(f"{side}-logo") if profile.logo_id else "",
         "taxes_url": reverse("provider-taxes") if side == "provider" else "",
         "versions": [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -43,7 +44,7 @@ from portal.paging import ROWS_PER_PAGE, first_row, pagination, read_page
 from portal.parts import Choice
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import READ_INVOICES, STATE_REVENUE, allows
+from tenants.roles import READ_INVOICES, STATE_REVENUE, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page, tenant_page
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _refunds(asked: Asked) -> HttpResponse:
     posted = asked.request.method == "POST"
     states = asked.side == "tenant" and asked.may_state
     if posted and not states:
-        return HttpResponse(status=403)
+        raise PermissionDenied if asked.side == "provider" else NotAllowed(STATE_REVENUE)
     open_ones = share_periods(asked.organization, asked.side, PeriodState.OPEN, asked.now) if states else []
     choices = [one for one in open_ones if refundable(one.term, one.period)]
     deployments = deployments_of(asked.organization, asked.side) if choices else []
@@ -163,7 +164,7 @@ def _audits(asked: Asked) -> HttpResponse:
     """The provider states what audits found; the tenant accepts or disputes it."""
     posted = asked.request.method == "POST"
     if posted and not asked.may_state:
-        return HttpResponse(status=403)
+        raise NotAllowed(STATE_REVENUE)
     if asked.side == "tenant":
         return _answers(asked, AuditAnswerForm(asked.request.POST) if posted else None)
     states = asked.may_state
@@ -236,7 +237,7 @@ def _witnesses(asked: Asked) -> HttpResponse:
     """Both parties state a count for a difference that is held."""
     posted = asked.request.method == "POST"
     if posted and not asked.may_state:
-        return HttpResponse(status=403)
+        raise NotAllowed(STATE_REVENUE)
     held = held_of(asked.organization, asked.side, asked.now)
     form = AnswerForm(asked.request.POST) if posted else None
     if form is not None and form.is_valid() and _answered(asked, form):

@@ -27,7 +27,7 @@ from portal.selects import LongSelect
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
+from tenants.roles import EDIT_PROFILE, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import acting_membership, provider_page
 from tenants.telling import told
 
@@ -153,7 +153,7 @@ def provider_taxes(request: HttpRequest, organization: Organization) -> HttpResp
     edits = membership is not None and allows(membership.role, EDIT_PROFILE)
     sent = request.POST.get("form", "") if request.method == "POST" else ""
     if request.method == "POST" and not edits:
-        return HttpResponse(status=403)
+        raise NotAllowed(EDIT_PROFILE)
     standing = tax_standing(organization)
     tenants = tenants_of(organization)
     initial = {

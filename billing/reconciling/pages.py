@@ -29,7 +29,7 @@ from portal.punctuation import between
 from tenants.listing.csv_files import csv_answer
 from tenants.models import User
 from tenants.problems import Problem
-from tenants.roles import EDIT_PROFILE, READ_INVOICES, allows
+from tenants.roles import EDIT_PROFILE, READ_INVOICES, NotAllowed, allows
 from tenants.scoping import acting_membership, operator_page
 from tenants.telling import told
 
@@ -109,7 +109,7 @@ def operator_reconciliation(request: HttpRequest, organization: Organization) ->
     edits = _edits(request)
     if request.method == "POST":
         if not edits:
-            return HttpResponse(status=403)
+            raise NotAllowed(EDIT_PROFILE)
         _look(request)
         return redirect("operator-reconciliation")
     locale = active_locale()
@@ -160,7 +160,7 @@ def _csv_row(one: Difference) -> tuple[object, ...]:
 def operator_difference(request: HttpRequest, organization: Organization, *, difference_id: UUID) -> HttpResponse:  # noqa: ARG001  every page takes it
     """Take a way out of a difference."""
     if not _edits(request):
-        return HttpResponse(status=403)
+        raise NotAllowed(EDIT_PROFILE)
     if not Difference.objects.filter(pk=difference_id).exists():
         return HttpResponse(status=404)
     try:

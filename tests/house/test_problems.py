@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from http import HTTPStatus
+from pathlib import Path
 
 import billing
 import clusters
@@ -13,6 +15,7 @@ import metering
 import tenants
 from tenants.problems import Problem
 
+ROOT = Path(__file__).resolve().parents[2]
 NOT_IMPORTED = ("metering.agent", "migrations", "forecourt.demo", "forecourt.embedded", "forecourt.wsgi", "__main__")
 
 
@@ -43,6 +46,16 @@ def test_every_problem_maps_to_an_answer() -> None:
         assert problem.code.isidentifier(), problem
         assert problem.code == problem.code.lower(), problem
         assert problem.title[0].isupper(), problem
+
+
+EMPTY_REFUSAL = re.compile(r"HttpResponse(Forbidden)?\((status=403)?\)|403\.html")
+
+
+def test_a_page_that_a_role_does_not_include_says_so() -> None:
+    """Whoever's role changes while a form is open reads which roles may: `NotAllowed` leads to that page."""
+    pages = [path for app in ("billing", "clusters", "metering", "tenants") for path in (ROOT / app).rglob("*.py")]
+    refusing = [path for path in pages if EMPTY_REFUSAL.search(path.read_text())]
+    assert [str(path.relative_to(ROOT)) for path in refusing] == []
 
 
 def test_codes_are_not_shared_by_different_titles() -> None:

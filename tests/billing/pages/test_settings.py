@@ -94,7 +94,10 @@ def test_a_viewer_reads_and_changes_nothing(cast: Cast, client: Client) -> None:
     page = client.get("/t/settings/")
     assert page.status_code == 200
     assert "Keep this profile" not in text_of(page)
-    assert client.post("/t/settings/", FORM).status_code == 403
+    assert "Your role reads it; these roles change it: owner, admin, billing." in text_of(page)
+    refused = client.post("/t/settings/", FORM)
+    assert refused.status_code == 403
+    assert "Your role does not include this" in text_of(refused)
     developer = make_user("dora@example.com", cast.tenant, Role.DEVELOPER)
     client.force_login(developer)
     assert client.get("/t/settings/").status_code == 403
