@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
@@ -46,11 +47,12 @@ def operator_pipeline(request: HttpRequest, organization: Organization) -> HttpR
     locale = active_locale()
     reach, waiting, stopped = freshness_of_all(now), backlogs(now), failed_steps(now)
     running, depth = sweeps(SWEEPS, now), queue_depth(BROKER_URL)
+    mails = bool(settings.MAIL_READY)
     membership = acting_membership(request)
     context: dict[str, Any] = {
-        "kpis": words.kpis(reach, waiting, running, stopped, depth, now, locale),
+        "kpis": words.kpis(reach, waiting, running, stopped, depth, now, locale, mails=mails),
         "stopped": [words.step_line(step, locale) for step in stopped],
-        "waiting": [words.backlog_line(one, now, locale) for one in waiting],
+        "waiting": [words.backlog_line(one, now, locale, mails=mails) for one in waiting],
         "sweeps": [words.sweep_line(one, locale) for one in running],
         "nodes": [words.node_line(one, locale) for one in reach.rows],
         "more_nodes": max(0, reach.late - len(reach.rows)),

@@ -119,8 +119,13 @@ def kpis(  # noqa: PLR0917  one for each figure
     depth: int | None,
     now: datetime,
     locale: str,
+    *,
+    mails: bool = True,
 ) -> list[Kpi]:
-    """Return the five figures: nodes, what waits longest, sweeps, the queue, and what stopped."""
+    """Return the five figures: nodes, what waits longest, sweeps, the queue, and what stopped.
+
+    Without a mail server (`mails`) letters wait for good and by choice: they are no trouble to look at.
+    """
     troubled = [one for one in running if one.state is not SweepState.RUNNING]
     behind = moment(reach.behind_to_at, UTC, locale=locale) if reach.behind_to_at else _("no node has reported yet")
     return [
@@ -132,7 +137,7 @@ def kpis(  # noqa: PLR0917  one for each figure
             alert=reach.late > 0,
             url="#nodes",
         ),
-        _longest(waiting, now),
+        _longest([one for one in waiting if mails or one.stage is not Stage.LETTERS], now),
         Kpi(
             _("Sweeps running"),
             number(len(running) - len(troubled)),
@@ -171,11 +176,13 @@ def _longest(waiting: Sequence[Backlog], now: datetime) -> Kpi:
     )
 
 
-def backlog_line(one: Backlog, now: datetime, locale: str) -> BacklogLine:
-    """Return a stage in words."""
+def backlog_line(one: Backlog, now: datetime, locale: str, *, mails: bool = True) -> BacklogLine:
+    """Return a stage in words; `mails` says whether a mail server is set."""
     slow = one.count and one.oldest_at is not None and now - one.oldest_at > SLOW_AFTER
     if not one.count:
         pill = Pill(_("nothing waits"), "good", small=True)
+    elif one.stage is Stage.LETTERS and not mails:
+        pill = Pill(_("no mail server is set"), "info", small=True)
     elif one.stage in WAITS_BY_RIGHT:
         pill = Pill(_("waits by its contract"), "info", small=True)
     else:

@@ -38,6 +38,16 @@ def test_nothing_alarms_where_all_is_well() -> None:
     ]
 
 
+def test_letters_wait_without_alarm_where_no_mail_server_is_set() -> None:
+    letters = Backlog(Stage.LETTERS, 4, NOON - 900 * MINUTE)
+    others = Backlog(Stage.BANK, 1, NOON - 11 * MINUTE)
+    assert figures(waiting=[letters], mails=False)[1] == ("0 nothing waits", False)
+    assert figures(waiting=[letters, others], mails=False)[1] == ("11 min Bank movements to look at", True)
+    assert figures(waiting=[letters])[1] == ("15.0 h Letters to send", True)
+    said = [backlog_line(letters, NOON, "en_GB", mails=mails).pill for mails in (False, True)]
+    assert [(one.text, one.tone) for one in said] == [("no mail server is set", "info"), ("slow", "warn")]
+
+
 def test_each_trouble_alarms_its_own_figure() -> None:
     late = figures(reach=Freshness(4, 1, NOON, ()))
     assert late[0] == ("3 the furthest behind: 5 Mar 2026 12:00 UTC", True)
