@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from billing.models import BACK_BILLING_MONTHS, BillingPeriod, Contract, IssuingRule, PeriodState
+from billing.models import (
+    BACK_BILLING_MONTHS,
+    BillingPeriod,
+    Contract,
+    Invoice,
+    InvoiceState,
+    IssuingRule,
+    PeriodState,
+)
 from billing.money import round_to_minor
 from billing.periods import months_later
 from tenants.models import AuditEntry, Organization
@@ -117,6 +125,21 @@ def _written(amount: Decimal, currency: str) -> str:
     return str(rounded if rounded == amount else amount)
 
 
+def _closed_before(period: BillingPeriod) -> InvoiceDraftNotReady:
+    """What whoever approves a draft is told that another person, or an earlier click, had issued."""
+    issued = Invoice.objects.filter(period=period).exclude(state=InvoiceState.DRAFT).order_by("issued_at").last()
+    said: dict[str, str] = {"number": period.contract.number, "from_at": period.from_at.isoformat()}
+    if issued is None or not issued.number:
+        return InvoiceDraftNotReady(sentence("The period of %(number)s from %(from_at)s is closed.", **said))
+    return InvoiceDraftNotReady(
+        sentence(
+            "The period of %(number)s from %(from_at)s is closed: it was issued as %(invoice)s.",
+            invoice=issued.number,
+            **said,
+        )
+    )
+
+
 @transaction.atomic
 def approve_draft(
     *, period_id: UUID, amount: Decimal, actor: str, now: datetime, tax: Decimal | None = None
@@ -130,6 +153,8 @@ def approve_draft(
     contract_id = BillingPeriod.objects.values_list("contract_id", flat=True).get(pk=period_id)
     Contract.objects.select_for_update(no_key=True).get(pk=contract_id)
     period = BillingPeriod.objects.select_for_update(of=("self",)).select_related("contract").get(pk=period_id)
+    if period.state == PeriodState.CLOSED:
+        raise _closed_before(period)
     if period.state != PeriodState.OPEN or period.ready_amount is None:
         raise InvoiceDraftNotReady(
             sentence(

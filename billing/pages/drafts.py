@@ -15,7 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.adjusting.rules import BACK_BILLING_MONTHS_MAX, approve_draft, issuing_rule, set_issuing_rule
+from billing.adjusting.rules import (
+    BACK_BILLING_MONTHS_MAX,
+    InvoiceDraftChanged,
+    approve_draft,
+    issuing_rule,
+    set_issuing_rule,
+)
 from billing.closing import Closed, CloseState, close_period
 from billing.closing_by_hand import close_now
 from billing.draft_taxes import draft_rates
@@ -114,9 +120,11 @@ def provider_draft_approve(request: HttpRequest, organization: Organization, *, 
         closed = close_period(period_id=period_id, now=now, stripe_ready=bool(settings.STRIPE_SECRET_KEY))
     except InvalidOperation:
         messages.error(request, _("The draft comes to something else by now. Look at it again."))
-    except Problem as problem:
+    except InvoiceDraftChanged as problem:
         changed = _("The draft comes to something else by now. Look at it again.")
         messages.error(request, one_after_another((changed, told(problem.said))))
+    except Problem as problem:
+        messages.error(request, told(problem.said))
     else:
         if closed.state is CloseState.CLOSED and closed.invoice is not None:
             messages.success(request, _("Invoice %(number)s is issued.") % {"number": closed.invoice.number})

@@ -68,6 +68,9 @@ def test_a_draft_is_approved_at_what_was_shown(cast: Cast, client: Client, waiti
     assert "is issued." in text_of(answer)
     issued = Invoice.objects.latest("issued_at")
     assert client.get(address).headers["Location"] == f"/p/invoices/{issued.number}/"
+    second = text_of(client.post(f"{address}approve/", {"amount": "38.00"}, follow=True))
+    assert f"is closed: it was issued as {issued.number}." in second
+    assert "comes to something else" not in second
 
 
 @pytest.mark.parametrize(
