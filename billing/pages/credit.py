@@ -30,6 +30,7 @@ from billing.topups.charged_back import REFUNDED_BY_HAND
 from portal.figures import moment, money
 from portal.locales import active_locale
 from portal.parts import Pill, PillTone
+from tenants.ids import new_id
 from tenants.limits.reader import whole
 from tenants.models import User
 from tenants.roles import EDIT_PROFILE, READ_INVOICES, NotAllowed, allows
@@ -86,6 +87,7 @@ def tenant_credit(request: HttpRequest, organization: Organization) -> HttpRespo
         "prepaid": prepaid(organization, now),
         "terms": _terms(organization),
         "rows": _rows(bought, locale),
+        "id": str(new_id()),
         "edits": edits,
         "takes": gateway is not None,
         "rules": (rules := rules_of(organization, locale)),
@@ -108,7 +110,14 @@ def _buy(request: HttpRequest, organization: Organization, gateway: StripeGatewa
     now = datetime.now(UTC)
     try:
         amount = read_decimal(request.POST.get("amount", "")) or Decimal(0)
-        made = start_top_up(contract=term.contract, amount=amount, term_ref=term.ref, by=request.user.email, now=now)
+        made = start_top_up(
+            contract=term.contract,
+            amount=amount,
+            term_ref=term.ref,
+            by=request.user.email,
+            now=now,
+            top_up_id=_id(request.POST.get("id", "")),
+        )
     except (ValueError, WrongTopUp):
         messages.error(request, _("That amount cannot be bought. Give one in whole cents, not too small to charge."))
         return

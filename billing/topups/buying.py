@@ -21,6 +21,7 @@ from billing.rating.rated import TermKind
 from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minimum_charge_minor, minor_units
 from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out
+from tenants.ids import new_id
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.sentences import sentence
@@ -49,8 +50,19 @@ class WrongTopUp(Problem):
 
 
 @transaction.atomic
-def start_top_up(*, contract: Contract, amount: Decimal, term_ref: str = "", by: str, now: datetime) -> TopUp:
-    """Keep that a tenant wants to buy credit; `open_top_up` then gets the page. Raises `WrongTopUp`."""
+def start_top_up(
+    *,
+    contract: Contract,
+    amount: Decimal,
+    term_ref: str = "",
+    by: str,
+    now: datetime,
+    top_up_id: UUID | None = None,
+) -> TopUp:
+    """Keep that a tenant wants to buy credit; `open_top_up` then gets the page. Raises `WrongTopUp`.
+
+    What a form sent twice asks for under one id is one top-up; with another amount or term it is another.
+    """
     terms = Term.objects.filter(contract=contract, kind=TermKind.CREDIT).order_by("ref")
     term = (terms.filter(ref=term_ref) if term_ref else terms).first()
     if term is None:
@@ -58,7 +70,14 @@ def start_top_up(*, contract: Contract, amount: Decimal, term_ref: str = "", by:
             sentence("%(number)s has no such term of prepaid credit.", number=contract.number), field="term"
         )
     check_amount(amount, contract.currency)
+    taken = None
+    if top_up_id is not None:
+        Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
+        taken = TopUp.objects.filter(pk=top_up_id).first()
+        if taken is not None and (taken.term_id, taken.amount) == (term.pk, amount):
+            return taken
     made = TopUp.objects.create(
+        id=top_up_id if top_up_id is not None and taken is None else new_id(),
         term=term,
         amount=amount,
         currency=contract.currency,

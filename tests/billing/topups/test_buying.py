@@ -23,6 +23,7 @@ from billing.topups.buying import (
     open_top_ups,
     start_top_up,
 )
+from tenants.ids import new_id
 from tests.billing.collected import gateway_of
 from tests.billing.topups.prepaid import BACK, prepaid_contract
 from tests.billing.world import MARCH, make_world
@@ -75,6 +76,20 @@ def test_a_page_is_opened_once(contract: Contract, double: StripeDouble) -> None
     again = open_top_up(top_up_id=top_up.pk, return_url=BACK, gateway=gateway_of(double), now=NOW)
     assert again == top_up.url
     assert again
+
+
+def test_a_form_sent_twice_is_one_purchase_and_with_another_amount_another(contract: Contract) -> None:
+    form = new_id()
+
+    def sent(amount: str) -> TopUp:
+        return start_top_up(contract=contract, amount=Decimal(amount), by="alice", now=NOW, top_up_id=form)
+
+    first = sent("250.00")
+    assert first.pk == form
+    assert sent("250").pk == form
+    other = sent("300.00")
+    assert other.pk != form
+    assert TopUp.objects.count() == 2
 
 
 def test_the_sweep_looks_until_it_is_over(contract: Contract, double: StripeDouble) -> None:
