@@ -12,6 +12,7 @@ from billing.banking.matching import Candidate, Incoming, propose
 from billing.dues import with_dues
 from billing.issuing import NUMBER_DIGITS_MIN
 from billing.models import BankMatch, CollectivePart, CollectiveSequence, Invoice, InvoiceState, IssuerSequence
+from billing.number_series import prefixes_before
 from billing.payment_references import numbers_named
 from tenants.limits.reader import within_own
 
@@ -50,11 +51,7 @@ def _named(line: BankLine, *, lock: bool) -> Sequence[Invoice]:
     sequence = IssuerSequence.objects.filter(issuer=line.account.provider_id).first()
     if sequence is None:
         return ()
-    numbers = numbers_named(
-        prefix=sequence.prefix,
-        digits_min=NUMBER_DIGITS_MIN,
-        texts=(line.structured, line.text, line.end_to_end),
-    )
+    numbers = _numbers_in(line, sequence.prefix)
     of_collectives = _of_collectives(line)
     if not numbers and not of_collectives:
         return ()
@@ -70,11 +67,19 @@ def _of_collectives(line: BankLine) -> Sequence[UUID]:
     sequence = CollectiveSequence.objects.filter(issuer=line.account.provider_id).first()
     if sequence is None:
         return ()
-    numbers = numbers_named(
-        prefix=sequence.prefix, digits_min=NUMBER_DIGITS_MIN, texts=(line.structured, line.text, line.end_to_end)
-    )
+    numbers = _numbers_in(line, sequence.prefix)
     parts = CollectivePart.objects.filter(collective__issuer=line.account.provider_id, collective__number__in=numbers)
     return list(parts.values_list("invoice_id", flat=True))
+
+
+def _numbers_in(line: BankLine, prefix: str) -> Sequence[str]:
+    """The numbers that the payer's words name, of the issuer's series and of those before it."""
+    texts = (line.structured, line.text, line.end_to_end)
+    return [
+        number
+        for each in (prefix, *prefixes_before(prefix))
+        for number in numbers_named(prefix=each, digits_min=NUMBER_DIGITS_MIN, texts=texts)
+    ]
 
 
 def _owed(line: BankLine) -> Sequence[Candidate]:

@@ -1,6 +1,7 @@
 """Checks of the books that collective invoices answer for."""
 
 from billing.models import Collective, CollectiveSequence
+from billing.number_series import COLLECTIVE, former_series
 from billing.proofs.proof import Checks, Proved, gaps_of, rows
 
 
@@ -32,8 +33,13 @@ def _numbers_are_gapless() -> Proved:
     wrong = []
     sequences = list(CollectiveSequence.objects.select_related("issuer").order_by("prefix"))
     for sequence in sequences:
-        numbers = Collective.objects.filter(issuer=sequence.issuer).values_list("number", flat=True)
+        made = Collective.objects.filter(issuer=sequence.issuer, number__startswith=sequence.prefix)
+        numbers = made.values_list("number", flat=True)
         wrong += gaps_of(sequence.issuer.slug, numbers, prefix=sequence.prefix, next_number=sequence.next_number)
+    for former in former_series(COLLECTIVE):
+        made = Collective.objects.filter(issuer_id=former.issuer_id, number__regex=former.pattern)
+        numbers = made.values_list("number", flat=True)
+        wrong += gaps_of(former.slug, numbers, prefix=former.prefix, next_number=former.next_number)
     return len(sequences), wrong
 
 

@@ -2,6 +2,7 @@
 
 from billing.models import BalanceAccount, CreditMovement, CreditNote, CreditNoteSequence, Debit, Refund, WriteOff
 from billing.money import half_a_unit
+from billing.number_series import CREDIT_NOTES, former_series
 from billing.proofs.proof import Checks, Proved, gaps_of, rows
 
 
@@ -130,6 +131,10 @@ def _numbers_are_gapless() -> Proved:
         numbers = CreditNote.objects.filter(issuer=sequence.issuer, number__startswith=sequence.prefix)
         issued = numbers.values_list("number", flat=True)
         wrong += gaps_of(sequence.issuer.slug, issued, prefix=sequence.prefix, next_number=sequence.next_number)
+    for former in former_series(CREDIT_NOTES):
+        numbers = CreditNote.objects.filter(issuer_id=former.issuer_id, number__regex=former.pattern)
+        issued = numbers.values_list("number", flat=True)
+        wrong += gaps_of(former.slug, issued, prefix=former.prefix, next_number=former.next_number)
     return len(sequences), wrong
 
 

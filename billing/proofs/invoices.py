@@ -6,6 +6,7 @@ from billing.canonical import digest, parsed
 from billing.evidence import differences
 from billing.models import Charge, Invoice, InvoiceEvidence, InvoiceLine, InvoiceState, IssuerSequence
 from billing.money import half_a_unit
+from billing.number_series import INVOICES, former_series
 from billing.proofs.proof import Checks, Proved, gaps_of, rows
 
 
@@ -81,6 +82,10 @@ def _numbers_are_gapless() -> Proved:
         numbers = Invoice.objects.filter(issuer=sequence.issuer, number__startswith=sequence.prefix)
         issued = [number for number in numbers.values_list("number", flat=True) if number]
         wrong += gaps_of(sequence.issuer.slug, issued, prefix=sequence.prefix, next_number=sequence.next_number)
+    for former in former_series(INVOICES):
+        numbers = Invoice.objects.filter(issuer_id=former.issuer_id, number__regex=former.pattern)
+        issued = [number for number in numbers.values_list("number", flat=True) if number]
+        wrong += gaps_of(former.slug, issued, prefix=former.prefix, next_number=former.next_number)
     return len(sequences), wrong
 
 

@@ -13,6 +13,8 @@ from billing.banking.candidates import proposals_for
 from billing.banking.deciding import match_by_hand
 from billing.banking.matching import Part, Proposal, Rule
 from billing.models import IssuerSequence
+from billing.number_series import begin_series
+from billing.payment_references import payment_reference
 from tests.billing.banking.statements import BY, NOW, PAYER, Movement, make_account, take_one
 from tests.billing.issued import Line, make_issued
 from tests.billing.pages.test_invoices import pay
@@ -67,6 +69,17 @@ def test_an_invoice_is_named_in_whatever_field_the_payer_wrote_it(
     issued(cast, "S-0002")
     [first, *_] = found(came(cast, "100.00", **{where: "S-0001"}))
     assert (first.rule, first.is_sure, paid(first)) == (Rule.NAMED, True, [(invoice.pk, Decimal(100))])
+
+
+def test_an_invoice_of_the_series_before_is_named_beside_the_new_one(
+    cast: Cast, account: BankAccount, invoice: Invoice
+) -> None:
+    begin_series(letter="B", by=BY, now=NOW)
+    new = issued(cast, "S-B-0001")
+    for number, one, reference in (("S-0001", invoice, "A1"), ("S-B-0001", new, "A2")):
+        for text in (number, payment_reference(number)):
+            [first, *_] = found(came(cast, "100.00", text, reference=f"{reference} {text[:2]}"))
+            assert (first.rule, paid(first)) == (Rule.NAMED, [(one.pk, Decimal(100))]), text
 
 
 def test_the_part_that_is_left_is_what_is_shared_out(cast: Cast, account: BankAccount, invoice: Invoice) -> None:
