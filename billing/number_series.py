@@ -63,10 +63,11 @@ class Series:
 
 def former_series(kind: str) -> list[Series]:
     """Return the series that another followed, of papers of a kind, the oldest first."""
-    rows = AuditEntry.objects.filter(action=ACTION, subject=kind).exclude(before=None).order_by("at", "pk")
+    rows = AuditEntry.objects.filter(action=ACTION, subject=kind).order_by("at", "pk")
     return [
-        Series(issuer_id, slug, before["prefix"], before["next_number"])
-        for issuer_id, slug, before in rows.values_list("organization_id", "organization__slug", "before")
+        Series(entry.organization_id, entry.organization.slug, entry.before["prefix"], entry.before["next_number"])
+        for entry in rows.select_related("organization")
+        if entry.before is not None
     ]
 
 
