@@ -15,8 +15,6 @@ from django.db import connection, transaction
 
 from billing.models import CollectiveSequence, CreditNoteSequence, IssuerSequence
 from tenants.models import AuditEntry, Organization
-from tenants.problems import Problem
-from tenants.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,12 +36,8 @@ SEQUENCES: Final[Mapping[str, type[IssuerSequence | CreditNoteSequence | Collect
 _OF_A_SERIES: Final = re.compile(r"(.*-)[A-Z]-")
 
 
-class WrongSeries(Problem):
+class WrongSeries(Exception):
     """The letter is none, or was used before."""
-
-    status = 409
-    code = "wrong_series"
-    title = "No series of numbers can begin so"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,7 @@ def begin_series(*, letter: str, by: str, now: datetime) -> list[tuple[str, str,
     A provider that has issued nothing by this database gets its letter too. Raises `WrongSeries`.
     """
     if not re.fullmatch("[A-Z]", letter):
-        raise WrongSeries(sentence("Expected one letter from A to Z."))
+        raise WrongSeries("Expected one letter from A to Z.")
     with connection.cursor() as cursor:
         # As whoever makes an issuer's first sequence, so that no two choose one prefix.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('forecourt.issuer_sequence'))")
@@ -116,7 +110,7 @@ def begin_series(*, letter: str, by: str, now: datetime) -> list[tuple[str, str,
 
 def _unused(prefix: str, used: set[str]) -> str:
     if prefix in used:
-        raise WrongSeries(sentence("%(prefix)s was used before: choose another letter.", prefix=prefix))
+        raise WrongSeries(f"{prefix} was used before: choose another letter.")
     used.add(prefix)
     return prefix
 

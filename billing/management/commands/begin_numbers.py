@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.number_series import begin_series
-from tenants.problems import Problem
+from billing.number_series import WrongSeries, begin_series
 
 
 class Command(BaseCommand):
@@ -22,8 +21,8 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: str) -> None:
         try:
             begun = begin_series(letter=options["letter"], by="manage begin_numbers", now=datetime.now(UTC))
-        except Problem as problem:
-            raise CommandError(f"{problem.title}: {problem.detail}") from problem
+        except WrongSeries as wrong:
+            raise CommandError(f"No series of numbers can begin so: {wrong}") from wrong
         for kind, before, prefix in begun:
             self.stdout.write(f"{kind}: {before or 'none before'} → {prefix}")
         if not begun:
