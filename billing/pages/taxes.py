@@ -167,7 +167,7 @@ def provider_taxes(request: HttpRequest, organization: Organization) -> HttpResp
 
     shown: dict[str, forms.Form] = {
         "method": MethodForm(data("method"), initial=initial, prefix="method"),
-        "rate": RateForm(data("rate"), prefix="rate"),
+        "rate": RateForm(data("rate"), initial={"country": organization.country}, prefix="rate"),
         "exemption": ExemptionForm(data("exemption"), prefix="exemption", tenants=tenants),
         "end": EndForm(data("end")),
     }

@@ -45,6 +45,25 @@ def test_the_timeline_fits_on_paper(address: str, still: Page, path: str) -> Non
     still.emulate_media(media="screen")
 
 
+def test_no_figure_of_a_long_strip_is_cut_off_nor_runs_into_the_next(address: str, still: Page) -> None:
+    """On paper neither, where no button is of use."""
+    outside = """() => [...document.querySelectorAll(".kpi .big")].filter(figure => {
+        const words = document.createRange();
+        words.selectNodeContents(figure);
+        return words.getBoundingClientRect().right > figure.closest(".kpi").getBoundingClientRect().right;
+    }).length"""
+    still.goto(f"{address}/components/")
+    for width in (320, 640, 1024, 1280):
+        still.set_viewport_size({"width": width, "height": 900})
+        assert still.evaluate(outside) == 0, width
+    still.set_viewport_size({"width": 718, "height": 1000})
+    assert still.locator(".btn:visible").count() > 0
+    still.emulate_media(media="print")
+    assert still.evaluate(outside) == 0
+    assert still.locator(".btn:visible").count() == 0
+    still.emulate_media(media="screen")
+
+
 @pytest.mark.parametrize("path", ["/", "/occupancy/", "/components/"])
 def test_a_strip_of_figures_begins_at_its_edge(address: str, still: Page, path: str) -> None:
     """Also a plain one, whose name other parts use too."""

@@ -331,6 +331,7 @@ def components(request: HttpRequest) -> HttpResponse:
         "pagination": Pagination("51 to 100 of 1,204", "?page=1", "?page=3"),
         "kpis": (Kpi("Runs", "12"), Kpi("Idle", "0"), Kpi("Late", "3", url="#late")),
         "kpis_four": (Kpi("A", "1", lead=True), Kpi("B", "2"), Kpi("C", "3"), Kpi("D", "4")),
+        "kpis_seven": tuple(Kpi(f"Figure {number}", "$1,210,644.25", foot="owed to you") for number in range(7)),
         "plain_bar": bar([], whole=0, label="Nothing used"),
     }
     return show(request, "components.html", context, area="tenant", current="budgets")

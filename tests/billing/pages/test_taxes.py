@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,11 @@ def test_a_provider_says_who_works_its_taxes_out(cast: Cast, client: Client) -> 
 
 def test_rates_are_entered_and_listed(cast: Cast, client: Client) -> None:
     client.force_login(cast.petra)
+    chosen = re.search(
+        r'<select name="rate-country".*?value="(\w\w)" selected', client.get(PAGE).content.decode(), re.DOTALL
+    )
+    assert chosen is not None
+    assert chosen.group(1) == cast.provider.country  # not the first of all countries
     page = text_of(client.post(PAGE, RATE, follow=True))
     assert "United States All buyers Value added tax 8.875% 1 Mar 2026 – petra@example.com" in page
     back = {**RATE, "rate-category": "", "rate-percent": "0", "rate-from_on": "2026-06-01"}
