@@ -28,6 +28,7 @@ from portal.figures import day, moment, money
 from portal.locales import active_locale
 from portal.selects import LongSelect
 from portal.shell import Crumb
+from tenants.limits.reader import within_own
 from tenants.models import Organization as TenantOrganization
 from tenants.models import User
 from tenants.problems import Problem
@@ -106,7 +107,8 @@ class TenantForm(forms.Form):
         assert isinstance(tenant, forms.ChoiceField)
         taken = Contract.objects.filter(provider=provider).values("tenant")
         found = TenantOrganization.objects.filter(pk__in=taken).order_by("name")
-        tenant.choices = [(str(key), name) for key, name in found.values_list("pk", "name")]
+        with within_own(provider.pk, "whom a provider has contracts with"):
+            tenant.choices = [(str(key), name) for key, name in found.values_list("pk", "name")]
 
 
 class NoteForm(forms.Form):

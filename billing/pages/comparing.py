@@ -35,6 +35,7 @@ from portal.charts import Column, Fact, Number, Series, column_table, line_chart
 from portal.figures import DASH, axis, compact, money, number, share
 from portal.locales import active_locale
 from portal.parts import Empty, Kpi, LegendEntry
+from tenants.limits.reader import within_own
 from tenants.roles import READ_INVOICES
 from tenants.scoping import provider_page, tenant_page
 
@@ -94,7 +95,8 @@ def provider_compare(request: HttpRequest, organization: Organization) -> HttpRe
 def _page(request: HttpRequest, organization: Organization, side: str) -> HttpResponse:
     contracts = comparable_contracts(organization).filter(**{side: organization})
     other = "tenant" if side == "provider" else "provider"
-    offered = list(contracts.values_list("pk", "number", f"{other}__name"))  # hundreds, of which one is compared
+    with within_own(organization.pk, "the contracts of a party, with the name of the other"):
+        offered = list(contracts.values_list("pk", "number", f"{other}__name"))  # hundreds, of which one is compared
     books = list(PriceBook.objects.filter(provider=organization).order_by("name")) if side == "provider" else []
     asked = _read(request, {number: pk for pk, number, _name in reversed(offered)}, books)
     chosen = asked.contract.pk if asked.contract else None

@@ -27,6 +27,7 @@ from portal.paging import ROWS_PER_PAGE, address, first_row, pagination, read_pa
 from portal.parts import Action, Choice, Empty, Pill
 from portal.shell import Crumb
 from tenants.acting import person_acting
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 from tenants.problems import Problem
 from tenants.roles import MANAGE_LEASES, READ_FLEET, NotAllowed, allows
@@ -46,6 +47,8 @@ def provider_deployments(request: HttpRequest, organization: Organization) -> Ht
     found = deployments_found(organization, now, **kept)
     page, count = read_page(request.GET.get("page", "")), found.count()
     asked = {"q": kept["text"], "cluster": kept["cluster"], "state": kept["state"]}
+    with within_own(organization.pk, "a provider's deployments, with their tenants and what they have of its engines"):
+        rows = list(found[first_row(page) : first_row(page) + ROWS_PER_PAGE])
     manages = _manages(request)
     new_url = address(reverse("provider-deployment-new"), {"cluster": kept["cluster"]}) if manages else ""
     context = {
@@ -56,7 +59,7 @@ def provider_deployments(request: HttpRequest, organization: Organization) -> Ht
             Choice(words, address(request.path, asked, state=state), kept["state"] == state)
             for state, words in (("", _("All")), *((one, state_words(one)) for one in STATES))
         ],
-        "rows": [_row(one, now) for one in found[first_row(page) : first_row(page) + ROWS_PER_PAGE]],
+        "rows": [_row(one, now) for one in rows],
         "pagination": pagination(request.path, asked, page, count),
         "csv_url": address(reverse("provider-deployments-csv"), asked),
         "new_url": new_url,

@@ -8,11 +8,13 @@ from uuid import UUID
 from django.db.models import Max, Sum
 
 from billing.models import Charge, GpuPrice, Term, TermAllocation
+from billing.queries.lease_list import OWN_LEASES
 from billing.rating.lease_wording import LeaseWording
 from billing.rating.rated import TermKind
 from billing.terms import with_wordings
 from clusters.occupancy import Hold, held_gpu_ms, standing_holds
 from clusters.part_names import Part
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 ALLOCATIONS_MAX = 200
@@ -101,7 +103,8 @@ def lease_detail(organization: Organization, ref: str, now: datetime) -> LeaseDe
     contract = lease.contract
     wording = lease.wording_at(now)
     assert isinstance(wording, LeaseWording), ref
-    rows = _allocations(lease)
+    with within_own(organization.pk, OWN_LEASES):
+        rows = _allocations(lease)
     holds = [
         Hold(f"{row.accelerator_id}", row.share_permille, row.from_at, row.to_at) for row in rows if row.from_at < now
     ]

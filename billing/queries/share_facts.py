@@ -86,4 +86,5 @@ def deployments_of(
 
 def held_of(organization: Organization, side: Side, now: datetime) -> Sequence[HeldRow]:
     """Return the differences of witnesses that are held of an organization's shares, the latest first."""
-    return held_in(set(shares_of(organization, side).values_list("contract_id", flat=True)), now)
+    with within_own(organization.pk, OWN_SHARES):
+        return held_in(set(shares_of(organization, side).values_list("contract_id", flat=True)), now)

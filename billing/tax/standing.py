@@ -5,6 +5,7 @@ from datetime import date
 
 from billing.models import Contract, TaxExemption, TaxRate, TaxSettings
 from billing.tax.deciding import rates_of, settings_of
+from tenants.limits.reader import within_own
 from tenants.models import Organization
 
 
@@ -28,7 +29,8 @@ def tax_standing(provider: Organization) -> TaxStanding:
 def tenants_of(provider: Organization) -> list[tuple[str, str]]:
     """Return the slug and the name of each organization that a provider has contracts with, by name."""
     found = Organization.objects.filter(id__in=Contract.objects.filter(provider=provider).values("tenant"))
-    return list(found.order_by("name", "pk").values_list("slug", "name"))
+    with within_own(provider.pk, "whom a provider has contracts with"):
+        return list(found.order_by("name", "pk").values_list("slug", "name"))
 
 
 def is_in_force(exemption: TaxExemption, on: date) -> bool:
