@@ -243,9 +243,9 @@ def _used_while_held(
         others = _partly_held(nodes, from_at, to_at)
     percents, samples = _while_held(hours.filter(accelerator__node__in=others)) if others else (0, 0)
     if known is None:
-        all_percents, all_samples = _sampled(nodes.exclude(id__in=others), from_at, to_at)
+        all_percents, all_samples = _sampled(nodes.exclude(id__in=others).values("id"), from_at, to_at)
         return all_percents + percents, all_samples + samples
-    less = _sampled(nodes.filter(id__in=others), from_at, to_at) if others else (0, 0)
+    less = _sampled(others, from_at, to_at) if others else (0, 0)
     return known.utilisation_percent_sum - less[0] + percents, known.utilisation_samples - less[1] + samples
 
 
@@ -258,7 +258,7 @@ def _partly_held(nodes: QuerySet[Node], from_at: datetime, to_at: datetime) -> t
     return tuple(cards.order_by().values_list("node_id", flat=True).distinct())
 
 
-def _sampled(nodes: QuerySet[Node], from_at: datetime, to_at: datetime) -> tuple[int, int]:
+def _sampled(nodes: Any, from_at: datetime, to_at: datetime) -> tuple[int, int]:
     """The samples' sum and count of all cards of nodes."""
     found = FleetHour.objects.filter(node__in=nodes, at__gte=from_at, at__lt=to_at).aggregate(
         percents=Sum("utilisation_percent_sum", default=0), samples=Sum("utilisation_samples", default=0)

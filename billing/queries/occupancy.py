@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -116,8 +117,10 @@ def occupancy_view(
     with own_floor(organization):
         for held in ordered:
             by_node[held.accelerator.node_id].append(held)
-        of_slices = None if node_ids is None else [held.id for members in by_node.values() for held in members]
-        holds = _holds(organization, from_at, to_at, cluster_id, of_slices)
+        # Of nodes that are named their slices are; of a whole floor the database finds them again.
+        of_slices = slices_in_view(organization, from_at, cluster_id).values("pk")
+        named = [held.id for members in by_node.values() for held in members]
+        holds = _holds(of_slices if node_ids is None else named, from_at, to_at)
     nodes = tuple(_node_row(members, holds, from_at, to_at) for members in by_node.values())
     return OccupancyView(
         from_at=from_at,
@@ -130,22 +133,11 @@ def occupancy_view(
     )
 
 
-def _holds(
-    organization: Organization,
-    from_at: datetime,
-    to_at: datetime,
-    cluster_id: UUID | None,
-    slice_ids: Collection[UUID] | None,
-) -> dict[UUID, list[HoldRow]]:
+def _holds(slices: Any, from_at: datetime, to_at: datetime) -> dict[UUID, list[HoldRow]]:
+    """Who holds what of some slices over the window, by slice."""
     allocations = Allocation.objects.filter(
-        Q(to_at__isnull=True) | Q(to_at__gt=from_at),
-        from_at__lt=to_at,
-        slice__accelerator__node__cluster__provider=organization,
+        Q(to_at__isnull=True) | Q(to_at__gt=from_at), from_at__lt=to_at, slice__in=slices
     )
-    if cluster_id is not None:
-        allocations = allocations.filter(slice__accelerator__node__cluster_id=cluster_id)
-    if slice_ids is not None:
-        allocations = allocations.filter(slice__in=slice_ids)
     term = "term_allocation__term"
     rows = allocations.order_by("slice_id", "from_at").values_list(
         "slice_id",
