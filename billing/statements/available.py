@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
-from django.db import connection
 from django.db.models import Sum
 
-from billing.dues import ANNOTATIONS, Dues, with_dues
+from billing.dues import with_dues
 from billing.models import (
     AccountKind,
     Invoice,
@@ -23,23 +24,41 @@ from billing.models import (
 )
 from billing.money import from_minor, round_to_minor
 from billing.statements.gathering import CAUSE_INVOICE, FEE, entries_by_account
+from tenants.limits.said_once import SaidOnce
 from tenants.sentences import Sentence, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
     from datetime import datetime
-    from uuid import UUID
 
 OPEN = (InvoiceState.ISSUED, InvoiceState.UNCOLLECTIBLE)
 NOTHING = Decimal(0)
-# The invoices as one array: a condition of thousands of values costs more to write and to read than to answer.
-FEES: Final = """
-    SELECT posting.cause_id, -sum(entry.amount)
-    FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
-    JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
-    WHERE posting.cause = %(cause)s AND posting.cause_id = ANY (%(invoices)s) AND account.kind = %(fee)s
-    GROUP BY posting.cause_id
+# Of a part payment the operator's fee is taken first: no more than the total less the fee is the provider's.
+UNCOLLECTED: Final = """
+    WITH unpaid AS MATERIALIZED ({rows}), fees AS (
+        SELECT posting.cause_id, -sum(entry.amount) AS fee
+        FROM billing_ledgerentry entry JOIN billing_ledgeraccount account ON account.id = entry.account_id
+        JOIN billing_ledgerposting posting ON posting.id = entry.posting_id
+        WHERE posting.cause = %s AND posting.cause_id IN (SELECT id FROM unpaid) AND account.kind = %s
+        GROUP BY posting.cause_id
+    )
+    SELECT sum(least(greatest(unpaid.left_amount, 0), unpaid.total - coalesce(fees.fee, 0)))
+    FROM unpaid LEFT JOIN fees ON fees.cause_id = unpaid.id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whose invoices, in which currency."""
+
+    provider_id: UUID
+    currency: str
+
+
+_UNPAID: Final[Sequence[str]] = ("id", "total", "left_amount")
+"""What `UNCOLLECTED` takes of an invoice; the last is an annotation, which the type does not know."""
+_SOMEBODY: Final = _Asked(UUID(int=1), "some-currency")
+"""Stands for what is asked in the statement, which is written once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +130,14 @@ def owed_to(provider_id: UUID, currency: str) -> Decimal:
 
 def _uncollected(provider_id: UUID, currency: str) -> Decimal:
     """What unpaid invoices have left of the provider's part: of a part payment the operator's fee is taken first."""
-    unpaid = with_dues(Invoice.objects.filter(issuer_id=provider_id, currency=currency, state__in=OPEN))
-    # As values: of thousands of invoices most of the time went into objects.
-    rows = unpaid.order_by().values_list("pk", "total", *ANNOTATIONS)
-    lefts = {pk: (total, max(Dues(*dues).left, NOTHING)) for pk, total, *dues in rows}
-    fees = _fees(lefts)
-    return sum((min(left, total - fees.get(pk, NOTHING)) for pk, (total, left) in lefts.items()), NOTHING)
+    [(amount,)] = _uncollected_said().rows(_Asked(provider_id, currency), CAUSE_INVOICE, FEE)
+    return Decimal(amount or NOTHING)
 
 
-def _fees(invoices: Collection[UUID]) -> dict[UUID, Decimal]:
-    with connection.cursor() as cursor:
-        cursor.execute(FEES, {"invoices": list(invoices), "cause": CAUSE_INVOICE, "fee": FEE})
-        return dict(cursor.fetchall())
+@cache
+def _uncollected_said() -> SaidOnce:
+    unpaid = Invoice.objects.filter(issuer_id=_SOMEBODY.provider_id, currency=_SOMEBODY.currency, state__in=OPEN)
+    return SaidOnce(_SOMEBODY, with_dues(unpaid).order_by().values(*_UNPAID)).within(UNCOLLECTED)
 
 
 def _recent(provider_id: UUID, currency: str, since: datetime) -> Decimal:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from billing.agreeing import add_adjustment
-from billing.models import Invoice, Payment, PayoutTerms
+from billing.dues import dues_of
+from billing.models import Invoice, LedgerEntry, Payment, PayoutTerms
 from billing.payment_reversals import reverse_payment
 from billing.payments import PaymentMethod
 from billing.rating.credit import CreditWording, Grant
 from billing.statements.available import Available, available, owed_to
+from billing.statements.gathering import CAUSE_INVOICE, FEE
+from billing.write_offs import write_off
 from tests.billing.statements.stated import STATED_AT, close_march, make_month, pay, state_march
 from tests.billing.statements.test_stating import correct
 from tests.billing.world import APRIL, MARCH, World
 from tests.kept import kept
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoAssertNumQueries
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +67,33 @@ def test_a_statement_changes_nothing_of_it(world: World, march: Invoice) -> None
 def test_of_a_part_payment_the_fee_is_taken_first(paid: str, amount: str, world: World, march: Invoice) -> None:
     pay(march, paid)
     assert found(world).amount == Decimal(amount)
+
+
+def test_what_is_uncollected_is_what_each_invoice_has_left_of_the_provider_s_part(
+    world: World, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Paid, paid in part, a little more than the fee, not at all, written off; another's and another currency's beside.
+
+    The same from each invoice's dues and the fee in its posting, one by one.
+    """
+    invoices = [close_march(world)]
+    invoices += [close_march(make_month(parties=(world.provider, world.tenant))) for _ in range(4)]
+    other = close_march(make_month())
+    pay(other, "100.00")
+    for invoice, paid in zip(invoices, ("1751.40", "50.00", "87.58", "1000.00", None), strict=True):
+        if paid is not None:
+            pay(invoice, paid)
+    write_off(invoice_id=invoices[3].pk, reason="gone", by="petra", now=LATER)
+    expected = Decimal(0)
+    for invoice in Invoice.objects.filter(issuer=world.provider, state__in=("issued", "uncollectible")):
+        entries = LedgerEntry.objects.filter(
+            posting__cause_id=invoice.pk, posting__cause=CAUSE_INVOICE, account__kind=FEE
+        )
+        fee = -sum(entry.amount for entry in entries)
+        expected += min(max(dues_of(invoice).left, Decimal(0)), invoice.total - fee)
+    assert found(world).uncollected == expected == NET + Decimal("1663.82") + NET
+    with django_assert_num_queries(8):
+        found(world)
 
 
 def test_what_the_provider_got_itself_counts_as_received_and_leaves_the_fee_owed(world: World, march: Invoice) -> None:
