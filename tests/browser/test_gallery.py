@@ -74,6 +74,27 @@ def test_a_strip_of_figures_begins_at_its_edge(address: str, still: Page, path: 
     assert max(gaps) <= 1
 
 
+SEVEN = """() => {
+    const strip = document.querySelector(".kpis.plain"), figure = strip.firstElementChild;
+    figure.querySelector(".big").textContent = "−$1,234,567.89";
+    strip.replaceChildren(...Array.from({length: 7}, () => figure.cloneNode(true)));
+    strip.className = "kpis n7 plain";
+}"""
+CUT = (
+    """() => [...document.querySelectorAll(".kpis.n7 .big")].filter(one => one.scrollWidth > one.clientWidth).length"""
+)
+
+
+def test_no_amount_of_a_long_strip_is_cut(address: str, still: Page) -> None:
+    """A provider's statement has seven: its closing balance was cut on paper and on a laptop."""
+    still.goto(f"{address}/components/")
+    still.evaluate(SEVEN)
+    for media, width in (("print", 718), ("screen", 1366), ("screen", 1024), ("screen", 700)):
+        still.emulate_media(media=media)  # type: ignore[arg-type]  # one of its words
+        still.set_viewport_size({"width": width, "height": 900})
+        assert still.evaluate(CUT) == 0, (media, width)
+
+
 def test_the_page_is_drawn_in_its_own_face(address: str, watched: Page, still: Page) -> None:
     """Also where it is laid out alone."""
     for page in (watched, still):
