@@ -1,6 +1,7 @@
 """Is it alive, and can it do its work? For load balancers and supervisors."""
 
 import time
+from datetime import UTC, datetime
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -10,6 +11,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from forecourt.celery import BROKER_URL
+from forecourt.clock import clock_off, off_words
 
 BROKER_TIMEOUT_S = 2
 
@@ -22,9 +24,9 @@ def live(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  a view takes th
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  a view takes the request
-    """Check database, migrations and broker; 503 names what is missing."""
+    """Check database, migrations, broker and this server's clock; 503 names what is missing."""
     started = time.monotonic()
-    checks = {"database": _database(), "migrations": _migrations(), "broker": _broker()}
+    checks = {"database": _database(), "migrations": _migrations(), "broker": _broker(), "clock": _clock()}
     status = 200 if all(one == "ok" for one in checks.values()) else 503
     took_ms = round((time.monotonic() - started) * 1000)
     return JsonResponse(
@@ -49,6 +51,14 @@ def _migrations() -> str:
     except DatabaseError as error:
         return type(error).__name__
     return f"{len(waiting)} not applied" if waiting else "ok"
+
+
+def _clock() -> str:
+    try:
+        off = clock_off(datetime.now(UTC))
+    except DatabaseError as error:
+        return type(error).__name__
+    return off_words(off) or "ok"
 
 
 def _broker() -> str:

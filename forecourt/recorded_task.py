@@ -9,6 +9,7 @@ from typing import Any
 from celery import Task
 from django.db import DatabaseError
 
+from forecourt.clock import require_clock
 from forecourt.frames import with_room
 from forecourt.sweep_runs import note_run
 
@@ -26,10 +27,11 @@ class RecordedTask(Task[Any, Any]):
         return with_room(super().__call__, *args, **kwargs)
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:  # noqa: ARG002  as Celery calls it
-        """Remember when a run begins."""
+        """Remember when a run begins; raise `ClockOff` on a server by whose clock nothing may be stored."""
         if self._began is None:
             self._began = {}
         self._began[task_id] = datetime.now(UTC)  # noqa: TID251  an entry point
+        require_clock(self._began[task_id])
 
     def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002, PLR0917  as Celery calls it
         """Keep how it ended; what cannot be kept is no reason to run it again."""

@@ -191,7 +191,7 @@ def test_up_serves_an_empty_platform_and_seed_fills_it(tmp_path: Path) -> None:
         lines = [up.stderr.readline(), up.stderr.readline()]
         address = lines[1].removeprefix("Forecourt serves at ").split()[0]
         with urllib.request.urlopen(f"{address}/health/ready", timeout=30) as answer:
-            assert json.load(answer)["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
+            assert json.load(answer)["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok", "clock": "ok"}
         seeded = run("seed", "--json", cwd=tmp_path, FORECOURT_DATA_DIR=str(place.folder))
         assert json.loads(seeded.stdout)["enrolment_token"], seeded.stderr
         up.send_signal(signal.SIGINT)

@@ -32,7 +32,7 @@ def test_ready_with_database_and_broker(client: Client, tmp_path: Path, monkeypa
     assert answer.status_code == 200
     said = answer.json()
     assert said["status"] == "ready"
-    assert said["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
+    assert said["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok", "clock": "ok"}
     assert said["took_ms"] >= 0
 
 

@@ -180,7 +180,7 @@ def test_sweeps_work_through_a_quorum_queue_of_rabbitmq_and_then_through_redis(
         platform = Platform(database_url, broker_url, tmp_path / "data")
         with platform.web() as address:
             ready = ask(f"{address}/health/ready")
-            assert ready["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
+            assert ready["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok", "clock": "ok"}
             meter_an_event(platform, address, seeded, 1)
             with packaged.redis(tmp_path) as redis_url:
                 other = Platform(database_url, redis_url, tmp_path / "data")
