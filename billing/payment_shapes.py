@@ -71,6 +71,7 @@ class PayoutSerializer(serializers.Serializer[Any]):
     number = serializers.CharField()
     provider = serializers.CharField(help_text="slug")
     amount = serializers.CharField()
+    came_back = serializers.CharField(help_text="what of the amount came back or was taken back since")
     currency = serializers.CharField()
     method = serializers.ChoiceField(choices=PayoutMethod.choices)
     state = serializers.ChoiceField(choices=PayoutState.choices)

@@ -290,7 +290,7 @@ def _payments(request: Request) -> QuerySet[Payment]:
 def _payouts(request: Request) -> QuerySet[Payout]:
     organization = organization_of(request)
     found = Payout.objects.all() if organization.is_operator else Payout.objects.filter(provider=organization)
-    return found.select_related("provider", "statement")
+    return found.select_related("provider", "statement").prefetch_related("reversals")
 
 
 def _read_payout(request: Request, payout_id: UUID) -> dict[str, object]:
@@ -327,6 +327,7 @@ def _payout(row: Payout) -> dict[str, object]:
         "number": row.number,
         "provider": row.provider.slug,
         "amount": money(row.amount, row.currency),
+        "came_back": money(row.came_back, row.currency),
         "currency": row.currency,
         "method": row.method,
         "state": row.state,

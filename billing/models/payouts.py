@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -118,6 +119,11 @@ class Payout(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def came_back(self) -> Decimal:
+        """What of it came back; reads its reversals, which lists prefetch."""
+        return sum((each.amount for each in self.reversals.all()), Decimal(0))
 
 
 class PayoutReversal(models.Model):

@@ -1,6 +1,7 @@
 """Payouts in words and figures."""
 
 from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -41,6 +42,7 @@ def payout_row(payout: Payout, locale: str) -> dict[str, Any]:
         "payout": payout,
         "provider": payout.provider.name,
         "amount": money(payout.amount, payout.currency, locale=locale),
+        "back": money(payout.came_back, payout.currency, locale=locale) if payout.came_back else "",
         "made": moment(payout.created_at, UTC, locale=locale),
         "method": method_words()[payout.method],
         "statement": payout.statement.number if payout.statement else "",
@@ -57,8 +59,13 @@ def standing_kpis(standing: Standing, locale: str) -> list[Kpi]:
     def amount(name: str) -> str:
         return money(getattr(found, name), found.currency, locale=locale)
 
+    # Beside a balance above zero that tenants have yet to pay, what was paid out too much is seen nowhere else.
+    over = found.uncollected - found.owed if found.owed >= 0 else Decimal(0)
+    carried = _("%(amount)s too much was paid out, and is carried until it is made up for") % {
+        "amount": money(over, found.currency, locale=locale)
+    }
     return [
-        Kpi(_("Can be paid out"), amount("amount"), lead=True),
+        Kpi(_("Can be paid out"), amount("amount"), lead=True, foot=carried if over > 0 else ""),
         Kpi(_("Balance"), amount("owed"), foot=_("carried until it is made up for") if found.owed < 0 else ""),
         Kpi(_("Not collected yet"), amount("uncollected")),
         Kpi(_("Recent card payments"), amount("recent")),

@@ -310,6 +310,8 @@ def record_reversal(
     _book_bank(payout, what, at, -amount)
     if amount == left:
         _move(payout, PayoutState.REVERSED, reference=payout.reference, settled_at=at, now=at)
+    else:
+        Payout.objects.filter(pk=payout.pk).update(updated_at=at)  # whoever follows payouts reads it again
     note(payout, by=by, action="payout.reversed", now=at, amount=amount)
     return reversal
 

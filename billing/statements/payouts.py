@@ -29,7 +29,7 @@ class Standing:
 
 def payouts_of(organization: Organization) -> list[Payout]:
     """Return the latest payouts to a provider, or all that the operator made, the latest first."""
-    found = Payout.objects.for_org(organization).select_related("provider", "statement")
+    found = Payout.objects.for_org(organization).select_related("provider", "statement").prefetch_related("reversals")
     return list(found.order_by("-created_at", "-pk")[:PAYOUTS_MAX])
 
 

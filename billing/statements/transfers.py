@@ -15,6 +15,8 @@ from django.db import transaction
 from django.db.models import Sum
 
 from billing.models import Payout, PayoutMethod, PayoutReversal, PayoutState
+from billing.money import round_to_minor
+from billing.statements.onboarding import look_soon
 from billing.statements.paying_out import PayoutSettled, WrongPayout, record_failed, record_paid, record_reversal
 from billing.states import in_state
 from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minor_units
@@ -97,6 +99,7 @@ def send_transfer(*, payout_id: UUID, gateway: Transferring, now: datetime) -> P
         wait = max(backoff, timedelta(seconds=error.retry_after_s))
         return _try_later(payout, f"Stripe is unavailable: {error}", wait, now)
     except (StripeRefused, AmountNotRepresentable) as error:
+        look_soon(provider_id=payout.provider_id, now=now)
         return record_failed(payout_id=payout_id, reason=str(error)[:200], by=ACTOR, now=now)
     return record_paid(payout_id=payout_id, reference=sent["id"], by=ACTOR, at=now, now=now)
 
@@ -149,7 +152,7 @@ def take_back(
         raise WrongPayout(
             sentence(
                 "%(amount)s %(currency)s of %(number)s can be taken back.",
-                amount=payout.amount - before,
+                amount=round_to_minor(payout.amount - before, payout.currency),
                 currency=payout.currency,
                 number=payout.number,
             )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 
 from billing.models import Difference, DifferenceKind, Payment, PayoutTerms, Reconciliation
 from billing.payment_reversals import reverse_payment
+from billing.statements.paying_out import record_reversal
 from tests.billing.statements.stated import close_march, make_month, pay
 from tests.billing.world import APRIL
 from tests.filled import api_key
@@ -95,6 +98,19 @@ def test_a_payout_that_failed_is_owed_again(cast: Cast, invoice: Invoice) -> Non
     assert (failed["state"], failed["last_error"] or failed["reference"]) == ("failed", "account closed")
     again = call(cast.operator, "payouts", {"provider": "provider", "currency": "USD"}).json()
     assert again["amount"] == made["amount"]
+
+
+def test_who_follows_payouts_reads_how_much_of_one_came_back(cast: Cast, invoice: Invoice) -> None:
+    made = call(cast.operator, "payouts", {"provider": "provider", "currency": "USD"}).json()
+    paid = call(cast.operator, f"payouts/{made['id']}/paid", {"reference": "SEPA-1"}).json()
+    assert (made["came_back"], paid["came_back"]) == ("0.00", "0.00")
+    now = datetime.now(UTC)
+    record_reversal(
+        payout_id=UUID(made["id"]), amount=Decimal("63.83"), reference="B-1", reason="sample", by="sam", at=now
+    )
+    [again] = call(cast.provider, "payouts", updated_since=paid["updated_at"]).json()["payouts"]
+    assert (again["state"], again["amount"], again["came_back"]) == ("paid", "1663.83", "63.83")
+    assert again["updated_at"] > paid["updated_at"]
 
 
 def test_only_the_operator_pays_out(cast: Cast, invoice: Invoice) -> None:

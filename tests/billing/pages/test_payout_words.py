@@ -7,7 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from billing.models import Payout, PayoutMethod, PayoutSchedule, PayoutState, PayoutTerms, ProviderStatement
+from billing.models import (
+    Payout,
+    PayoutMethod,
+    PayoutReversal,
+    PayoutSchedule,
+    PayoutState,
+    PayoutTerms,
+    ProviderStatement,
+)
 from billing.pages.payout_words import method_words, payout_row, schedule_words, standing_kpis, state_pill
 from billing.statements.available import Available
 from billing.statements.payouts import Standing
@@ -18,7 +26,7 @@ AT = datetime(2026, 4, 1, 22, 30, tzinfo=UTC)
 PROVIDER = Organization(slug="sample", name="Sample")
 
 
-def payout(**given: object) -> Payout:
+def payout(*back: str, **given: object) -> Payout:
     fields: dict[str, object] = {
         "provider": PROVIDER,
         "number": "PO-0001",
@@ -29,7 +37,10 @@ def payout(**given: object) -> Payout:
         "state": PayoutState.IN_TRANSIT,
         **given,
     }
-    return Payout(**fields)
+    made = Payout(**fields)
+    reversals = [PayoutReversal(payout=made, amount=Decimal(amount)) for amount in back]
+    made._prefetched_objects_cache = {"reversals": reversals}  # as lists read them
+    return made
 
 
 def available(currency: str = "USD", **figures: str) -> Available:
@@ -80,6 +91,25 @@ def test_a_row_says_how_much_when_and_by_which_statement(currency: str, amount: 
     assert (row["provider"], row["method"], row["statement"]) == ("Sample", "Bank transfer", "")
     assert "22:30" in row["made"]
     assert payout_row(payout(statement=ProviderStatement(number="STM-0007")), EN)["statement"] == "STM-0007"
+
+
+def test_a_row_says_how_much_of_it_came_back() -> None:
+    assert payout_row(payout("100.00", "51.5", state=PayoutState.PAID), EN)["back"] == "$151.50"
+    assert payout_row(payout(state=PayoutState.PAID), EN)["back"] == ""
+
+
+@pytest.mark.parametrize(
+    ("owed", "uncollected", "foot"),
+    [
+        ("481.12", "666.12", "$185.00 too much was paid out, and is carried until it is made up for"),
+        ("666.12", "666.12", ""),
+        ("-5", "10", ""),
+    ],
+)
+def test_what_was_paid_out_too_much_is_said_beside_what_tenants_still_owe(
+    owed: str, uncollected: str, foot: str
+) -> None:
+    assert kpis(available(owed=owed, uncollected=uncollected))[0][1] == foot
 
 
 def test_how_what_can_be_paid_comes_about_is_shown_whole() -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from billing.models import AccountKind, Payout, PayoutMethod, PayoutState, StripePayee
-from billing.statements.onboarding import connect, look_at_payee
+from billing.statements.onboarding import connect, look_at_payee, payees_to_look_at
 from billing.statements.paying_out import PayoutSettled, WrongPayout
 from billing.statements.transfers import LEASE, UNCOVERED_RETRY, due_transfers, send_transfer, take_back
 from billing.stripe_answers import BalanceInsufficient
@@ -122,6 +122,7 @@ def test_a_transfer_that_is_refused_is_owed_again(double: StripeDouble) -> None:
     assert failed.state == PayoutState.FAILED
     assert "insufficient_capabilities_for_transfer" in failed.last_error
     assert standing(world.provider)[AccountKind.PROVIDER_PAYABLE] == -NET
+    assert payees_to_look_at(now=LATER, limit=9) == [world.provider.pk], "soon, and not as seldom as one that is ready"
     assert not look_at_payee(provider_id=world.provider.pk, gateway=gateway, now=LATER).can_receive
 
 
@@ -143,7 +144,7 @@ def test_what_is_taken_back_is_owed_again_once(double: StripeDouble, dies: str) 
     seen = gateway.get_transfer(Payout.objects.get().reference)
     assert seen.reversed_minor == 6_383
     assert standing(world.provider)[AccountKind.PROVIDER_PAYABLE] == Decimal("-63.83")
-    with pytest.raises(WrongPayout):
+    with pytest.raises(WrongPayout, match=r"^1600\.00 USD of PO-0001 can be taken back\.$"):
         back(gateway, "1600.01")
     assert back(gateway, "1600.00") == 1600
     assert Payout.objects.get().state == PayoutState.REVERSED
