@@ -23,7 +23,7 @@ from billing.models import (
     Settlement,
     SettlementState,
 )
-from billing.settlement_end import close
+from billing.settlement_end import close, withdraw
 from billing.settlement_steps import (
     RESOURCE_MISSING,
     STEPS,
@@ -98,7 +98,7 @@ def settle(*, invoice_id: UUID, gateway: StripeGateway, now: datetime) -> bool:
     except StripeUnavailable as error:
         _try_later(work, error)
         return False
-    except (NeedsPerson, StripeRefused, AmountNotRepresentable) as error:
+    except (NeedsPerson, StripeRefused) as error:
         _stop(work, error)
         return False
     if following is None:
@@ -160,6 +160,8 @@ def _next(work: Work) -> Next | None:
     state = SettlementState(work.settlement.state)
     try:
         return STEPS[state](work)
+    except AmountNotRepresentable as error:
+        return withdraw(work, error)
     except StripeRefused as refused:
         draft_id = work.settlement.stripe_invoice_id
         if refused.code == RESOURCE_MISSING and draft_id and state in BEFORE_FINALIZING:

@@ -70,13 +70,18 @@ def smallest_amount(currency: str) -> Decimal:
     return Decimal(1) if whole else Decimal("0.01")
 
 
+def chargeable(amount: Decimal, currency: str) -> Decimal:
+    """The largest amount that is no more than ``amount`` and that Stripe has an integer for: of 5.124 KWD 5.12."""
+    return amount - amount % smallest_amount(currency)
+
+
 def minor_units(amount: Decimal, currency: str) -> int:
     """The integer Stripe takes for ``amount``; negative amounts (credits) keep their sign.
 
     Raises AmountNotRepresentable when the amount is not a multiple of ``smallest_amount(currency)``.
     """
     if not amount.is_finite() or amount % smallest_amount(currency) != 0:
-        raise AmountNotRepresentable(f"{amount} {currency.upper()}")
+        raise AmountNotRepresentable(f"{amount.normalize():f} {currency.upper()}")
     return int(amount.scaleb(_exponent(currency)))
 
 

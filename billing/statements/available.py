@@ -19,11 +19,13 @@ from billing.models import (
     LedgerEntry,
     Payment,
     PaymentReversal,
+    PayoutMethod,
     PayoutTerms,
     ProviderStatement,
 )
 from billing.money import from_minor, round_to_minor
 from billing.statements.gathering import CAUSE_INVOICE, FEE, entries_by_account
+from billing.stripe_amounts import smallest_amount
 from tenants.limits.said_once import SaidOnce
 from tenants.sentences import Sentence, sentence
 
@@ -104,7 +106,9 @@ def available(*, terms: PayoutTerms, currency: str, now: datetime) -> Available:
 
 def too_little(found: Available, terms: PayoutTerms) -> Sentence:
     """Say how what is available comes about, so that nobody looks for money that is only held back."""
-    least = max(round_to_minor(terms.minimum_amount, found.currency), from_minor(1, found.currency))
+    by_transfer = terms.method == PayoutMethod.STRIPE
+    smallest = smallest_amount(found.currency) if by_transfer else from_minor(1, found.currency)
+    least = max(round_to_minor(terms.minimum_amount, found.currency), round_to_minor(smallest, found.currency))
     return sentence(
         "%(amount)s %(currency)s is available, and the least is %(least)s. Owed: %(owed)s, of which not collected yet: "
         "%(uncollected)s; held by the operator: %(held)s; card payments, held back for %(days)s days: %(recent)s; "

@@ -34,6 +34,7 @@ from billing.money import minor_digits, round_to_minor
 from billing.statements.available import available, too_little
 from billing.statements.gathering import CAUSE_BANK, CAUSE_PAYOUT
 from billing.states import in_state
+from billing.stripe_amounts import chargeable
 from billing.telling import tell_payout
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
@@ -134,9 +135,11 @@ def make_payout(*, provider_id: UUID, currency: str, by: str, now: datetime, sch
         raise NoPayout(sentence("It is not time for a payout by the schedule."))
     account_id = _require_ready(provider, terms)
     found = available(terms=terms, currency=currency, now=now)
-    if found.amount <= 0 or found.amount < terms.minimum_amount:
-        raise NoPayout(too_little(found, terms), available=str(found.amount))
-    return _make(terms, terms.method, currency=currency, amount=found.amount, account_id=account_id, by=by, now=now)
+    # By transfer goes what Stripe has an integer for; the rest stays owed.
+    amount = chargeable(found.amount, currency) if terms.method == PayoutMethod.STRIPE else found.amount
+    if amount <= 0 or amount < terms.minimum_amount:
+        raise NoPayout(too_little(found, terms), available=str(amount))
+    return _make(terms, terms.method, currency=currency, amount=amount, account_id=account_id, by=by, now=now)
 
 
 @transaction.atomic

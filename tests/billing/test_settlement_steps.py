@@ -14,6 +14,8 @@ from billing.dues import dues_of
 from billing.models import (
     Collection,
     CollectionNotice,
+    Invoice,
+    InvoiceState,
     Settlement,
     SettlementState,
     StripeIntent,
@@ -40,7 +42,7 @@ from tests.billing.corrections.kept import keep
 from tests.billing.issued import ISSUED_AT, Line, make_issued, make_parties
 
 if TYPE_CHECKING:
-    from billing.models import BalanceAccount, Invoice
+    from billing.models import BalanceAccount
     from tests.fakes.stripe_double.fixture import StripeDouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,6 +125,35 @@ def test_what_stripe_cannot_charge_is_never_pushed(
     assert bool(settlement.last_error) == (state == SettlementState.BY_HAND)
     assert len(invoices_at(double, invoice)) == (state == SettlementState.WAIT)
     assert bool(double.state()["requests"]) == (state == SettlementState.WAIT)
+
+
+@pytest.mark.parametrize("steps", range(1, 7))
+def test_what_stripe_has_no_integer_for_any_more_is_taken_back_from_it(double: StripeDouble, steps: int) -> None:
+    """5.120 KWD less 1.005 that came by bank: at whatever step of collecting that is seen."""
+    invoice = make_issued([Line("5.120")], currency="KWD")
+    begin(invoice)
+    gateway = gateway_of(double)
+    for _ in range(steps):
+        settle(invoice_id=invoice.pk, gateway=gateway, now=ISSUED_AT)
+    pay_by_hand(invoice, "1.005")
+    settlement = collect(invoice, gateway, now=ISSUED_AT + timedelta(hours=1))
+    assert (settlement.state, settlement.hosted_url) == (SettlementState.BY_HAND, "")
+    assert settlement.last_error == "Stripe cannot take 4.115 KWD."
+    assert {one["status"] for one in invoices_at(double, invoice)} <= {"void"}
+    pay_by_hand(invoice, "4.115", reference="the rest")
+    assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
+
+
+def test_what_was_paid_at_stripe_before_it_was_taken_back_is_not_forgotten(double: StripeDouble) -> None:
+    invoice = make_issued([Line("5.120")], currency="KWD")
+    begin(invoice)
+    gateway = gateway_of(double)
+    collect(invoice, gateway)
+    pay_by_hand(invoice, "1.005")
+    double.pay(only_invoice_at(double, invoice)["id"])
+    settlement = collect(invoice, gateway, now=ISSUED_AT + timedelta(hours=1))
+    assert settlement.state != SettlementState.BY_HAND
+    assert settlement.stripe_invoice_id == only_invoice_at(double, invoice)["id"]
 
 
 def test_totals_that_differ_delete_the_draft_and_alarm(double: StripeDouble, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from billing.stripe_amounts import (
     THREE_DECIMAL,
     ZERO_DECIMAL,
     AmountNotRepresentable,
+    chargeable,
     from_minor_units,
     minimum_charge_minor,
     minor_units,
@@ -92,6 +93,16 @@ def test_whole_unit_currencies_end_in_two_zeros(steps: int, currency: str) -> No
 def test_the_kinds_of_currency_do_not_overlap() -> None:
     assert not ZERO_DECIMAL & HUNDREDTHS_OF_WHOLE_UNITS
     assert not (ZERO_DECIMAL | HUNDREDTHS_OF_WHOLE_UNITS) & THREE_DECIMAL
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "most"),
+    [("5.124", "KWD", "5.12"), ("0.009", "KWD", "0"), ("5.12", "USD", "5.12"), ("5", "JPY", "5"), ("0", "BHD", "0")],
+)
+def test_of_what_stripe_cannot_take_whole_it_takes_the_most_below(amount: str, currency: str, most: str) -> None:
+    found = chargeable(Decimal(amount), currency)
+    assert found == Decimal(most)
+    minor_units(found, currency)
 
 
 @pytest.mark.parametrize(("currency", "minor"), [("EUR", 50), ("gbp", 30), ("JPY", 50), ("HUF", 17_500), ("KWD", None)])

@@ -10,8 +10,10 @@ import pytest
 from django.utils import timezone
 
 from billing.ledger import Entry, post
-from billing.models import AccountKind, Payout, PayoutMethod, PayoutSchedule, PayoutState, PayoutTerms
+from billing.models import AccountKind, Payout, PayoutMethod, PayoutSchedule, PayoutState, PayoutTerms, StripePayee
 from billing.statements import payouts
+from billing.statements.paying_out import NoPayout
+from billing.statements.paying_out import make_payout as pay_out
 from billing.statements.payouts import all_standings, find_payout, payouts_of, standings_of, terms_seen
 from tenants.ids import new_id
 from tests.billing.pages.reading import text_of
@@ -134,6 +136,23 @@ def test_what_can_be_paid_is_in_the_minor_unit_of_its_currency(
     (read,) = client.get("/api/v1/balance", headers=bearer(api_key(cast.provider))).json()["as_provider"]
     assert (read["currency"], read["owed"], read["held"], read["amount"]) == (currency, shown, shown, shown)
     assert (read["uncollected"], read["recent"]) == (shown.replace("7.125", "0.000").replace("7", "0"),) * 2
+
+
+@pytest.mark.parametrize(("method", "sent"), [("stripe", "7.120"), ("bank", "7.125")])
+def test_by_transfer_goes_what_stripe_has_an_integer_for_and_the_rest_stays_owed(
+    cast: Cast, method: str, sent: str
+) -> None:
+    book(cast, "7.125", PAYABLE, "KWD")
+    PayoutTerms.objects.create(provider=cast.provider, method=method)
+    StripePayee.objects.create(
+        provider=cast.provider, account_id="acct_1", can_receive=True, created_at=APRIL, seen_at=APRIL
+    )
+    made = pay_out(provider_id=cast.provider.pk, currency="KWD", by="sam", now=APRIL)
+    assert made.amount == Decimal(sent)
+    (standing,) = standings_of(cast.provider, APRIL)
+    assert standing.found.owed == Decimal("7.125") - Decimal(sent)
+    with pytest.raises(NoPayout, match=r"and the least is 0\.010\." if method == "stripe" else "the least is 0.001"):
+        pay_out(provider_id=cast.provider.pk, currency="KWD", by="sam", now=APRIL)
 
 
 def test_what_a_tenant_left_ahead_is_held_and_nobody_is_paid_it(cast: Cast) -> None:
