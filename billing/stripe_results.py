@@ -123,8 +123,10 @@ def sound_alarm(*, invoice_id: UUID, reason: str, now: datetime) -> None:
 
 
 def _held(seen: StripeInvoice) -> Iterator[StripePayment]:
-    """Payments whose money is at Stripe; one paid out of band has neither a payment intent nor a charge."""
-    for payment in seen.payments:
-        has_money = payment.payment_intent_id or payment.charge_ids
-        if payment.status == "paid" and payment.amount_paid_minor > 0 and has_money:
-            yield payment
+    return (payment for payment in seen.payments if holds_money(payment))
+
+
+def holds_money(payment: StripePayment) -> bool:
+    """Whether the money of a payment is at Stripe; one paid out of band has neither a payment intent nor a charge."""
+    has_money = bool(payment.payment_intent_id or payment.charge_ids)
+    return payment.status == "paid" and payment.amount_paid_minor > 0 and has_money

@@ -8,10 +8,10 @@ from django.db import connection, transaction
 
 from billing.models import Difference, Payment, Settlement, SettlementState
 from billing.payment_reversals import left_of, reverse_payment
-from billing.reconciling.booking import book_refund, book_transfer
+from billing.reconciling.booking import NothingToBook, book_refund, book_transfer
 from billing.settlement import ACTIVE, retry_settlement
 from billing.stripe_answers import StripeRefused
-from billing.stripe_results import apply_stripe_invoice
+from billing.stripe_results import Applied, apply_stripe_invoice, holds_money
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.sentences import Listed, sentence
@@ -127,7 +127,15 @@ def _book(difference: Difference, gateway: StripeGateway, *, by: str, now: datet
             sentence("No invoice of ours at Stripe shows this payment; book it by hand, then accept."), field="way"
         )
     seen = gateway.get_invoice(settlement.stripe_invoice_id)
-    apply_stripe_invoice(invoice_id=settlement.invoice_id, seen=seen, now=now)
+    applied = apply_stripe_invoice(invoice_id=settlement.invoice_id, seen=seen, now=now)
+    if applied is Applied.FLAGGED and seen.status == "paid" and not any(holds_money(one) for one in seen.payments):
+        raise NothingToBook(
+            sentence(
+                "Somebody marked %(number)s as paid at Stripe by other means; no money of it is there. Record the "
+                "transfer that paid it, or accept the difference with a reason.",
+                number=seen.number,
+            )
+        )
 
 
 def _by_charge(difference: Difference, gateway: StripeGateway) -> Settlement | None:
