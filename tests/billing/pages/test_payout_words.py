@@ -39,7 +39,7 @@ def payout(*back: str, **given: object) -> Payout:
     }
     made = Payout(**fields)
     reversals = [PayoutReversal(payout=made, amount=Decimal(amount)) for amount in back]
-    made._prefetched_objects_cache = {"reversals": reversals}  # as lists read them
+    made._prefetched_objects_cache = {"reversals": reversals}  # type: ignore[attr-defined]  # as lists read them
     return made
 
 
