@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from tenants.hook_models import DeliveryState, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from tenants.hooks.emitting import send_to
@@ -157,11 +158,15 @@ def replay(*, actor: Actor, delivery_id: UUID, now: datetime) -> WebhookDelivery
 
 @transaction.atomic
 def replay_since(*, actor: Actor, endpoint_id: UUID, since: datetime, now: datetime) -> int:
-    """Send again what was given up or delivered since an instant; return how many. Raises as `replay`."""
+    """Send every event since an instant again; return how many. Raises as `replay`.
+
+    Those that wait for another try are tried now; those whose first try has yet to come are left to it.
+    """
     endpoint = _locked(actor, endpoint_id)
     _require_on(endpoint)
-    settled = WebhookDelivery.objects.filter(endpoint=endpoint, event__at__gte=since)
-    return settled.exclude(state=DeliveryState.WAITING).update(state=DeliveryState.WAITING, attempts=0, due_at=now)
+    since_then = WebhookDelivery.objects.filter(endpoint=endpoint, event__at__gte=since)
+    comes_anyway = Q(state=DeliveryState.WAITING) & (Q(due_at__lte=now) | Q(tries__isnull=True))
+    return since_then.exclude(comes_anyway).update(state=DeliveryState.WAITING, attempts=0, due_at=now)
 
 
 def _locked(actor: Actor, endpoint_id: UUID) -> WebhookEndpoint:

@@ -14,7 +14,7 @@ from tenants.hooks import endpoints
 from tenants.hooks.delivering import deliver_due, secrets_of
 from tenants.hooks.endpoints import Actor
 from tenants.hooks.kinds import UnknownKind
-from tenants.hooks.outbound import WrongAddress
+from tenants.hooks.outbound import Answer, WrongAddress
 from tenants.models import AuditEntry
 from tests.factories import make_organization
 from tests.kept import kept
@@ -101,6 +101,19 @@ def test_what_was_delivered_is_sent_again_under_the_same_id(actor: Actor) -> Non
     assert endpoints.replay_since(actor=actor, endpoint_id=made.pk, since=NOW + timedelta(1), now=NOW) == 0
     assert endpoints.replay_since(actor=actor, endpoint_id=made.pk, since=NOW, now=NOW) == 1
     assert endpoints.replay_since(actor=actor, endpoint_id=made.pk, since=NOW, now=NOW) == 0
+
+
+def test_what_was_tried_in_vain_is_sent_now_with_all_since_an_instant(actor: Actor) -> None:
+    made, receiver = add(actor), Receiver([Answer(503)])
+    happen(actor.organization)
+    assert endpoints.replay_since(actor=actor, endpoint_id=made.pk, since=NOW, now=NOW) == 0
+    deliver_due(clock=at(NOW), call=receiver)
+    up = NOW + timedelta(seconds=1)
+    deliver_due(clock=at(up), call=Receiver())
+    assert WebhookDelivery.objects.get().state == DeliveryState.WAITING
+    assert endpoints.replay_since(actor=actor, endpoint_id=made.pk, since=NOW, now=up) == 1
+    deliver_due(clock=at(up), call=Receiver())
+    assert WebhookDelivery.objects.get().state == DeliveryState.DELIVERED
 
 
 def test_nobody_else_touches_it(actor: Actor) -> None:
