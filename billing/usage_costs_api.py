@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -10,7 +11,8 @@ from rest_framework.request import Request
 
 from billing.api_words import money
 from billing.queries.sheet_rows import SheetRow
-from billing.queries.usage_sheet import Chosen, billing_zone, key_labels, usage_sheet, whole_days
+from billing.queries.usage_sheet import NOBODY, Chosen, billing_zone, key_labels, usage_sheet, whole_days
+from metering.key_models import Project, UsageKey
 from tenants.authentication import organization_of
 from tenants.listing.answers import (
     PAGE_PARAMETERS,
@@ -20,6 +22,7 @@ from tenants.listing.answers import (
     list_responses,
     page_of_few,
 )
+from tenants.models import Organization
 
 DAYS_MAX: Final = 1830
 NAME_CHARS_MAX: Final = 200
@@ -109,6 +112,7 @@ class UsageCostsView(ListView):
         )
         asked.is_valid(raise_exception=True)
         query, now, tenant = asked.validated_data, datetime.now(UTC), organization_of(request)  # noqa: TID251  an entry point
+        _require_known(tenant, query["key"], query["project"])
         zone = billing_zone(tenant, now)
         chosen = Chosen(query["model"], query["key"], query["project"], query["by_key"])
         sheet = usage_sheet(
@@ -131,6 +135,25 @@ class UsageCostsView(ListView):
             currency=currency,
             total=money(sheet.total, currency),
         )
+
+
+def _require_known(tenant: Organization, key: str, project: str) -> None:
+    """Refuse what names no key and no project of a tenant: to answer with nothing would read as a cost of zero."""
+    wrong = {}
+    if key not in ("", NOBODY) and not (_is_uuid(key) and UsageKey.objects.filter(tenant=tenant, pk=key).exists()):
+        wrong["key"] = "there is no key with this id; usage/keys lists them."
+    if project not in ("", NOBODY) and not Project.objects.filter(tenant=tenant, slug=project).exists():
+        wrong["project"] = "there is no project with this slug; projects lists them."
+    if wrong:
+        raise serializers.ValidationError(wrong)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _place(row: SheetRow) -> tuple[str, ...]:

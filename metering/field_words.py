@@ -55,7 +55,9 @@ FIELD_WORDS: Final[Mapping[str, str]] = {
     "Substitution.state": "whether the other value counts; only `approved` does",
     "Substitution.value": "what counts instead, a whole number as a string",
     "UsageKey.id": "UUID; `usage/keys/{key_id}` puts it into a project",
-    "UsageKey.last_used_at": "end of the last stretch in which usage with it was counted, UTC; null: none was",
+    "UsageKey.last_used_at": (
+        "end of the last hour in which usage with it was counted, now if that still runs, UTC; null: none was"
+    ),
     "UsageKeys.keys": "one entry for each key of this page",
     "UsageTotal.deployment": "slug of the deployment; null: usage that is nobody's",
     "UsageTotal.model": "name of the served model, or of the card of energy",

@@ -82,7 +82,10 @@ def stay_at(key: str, at: str) -> QuerySet[ProjectKey]:
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A tenant's key as lists show it: its project by now (slug and name), and when it was last used."""
+    """A tenant's key as lists show it: its project by now (slug and name), and when it was last used.
+
+    That is known by the hour: of one that still runs it is now, so that nobody reads of use to come.
+    """
 
     id: UUID
     label: str
@@ -103,7 +106,7 @@ def known_keys(organization: Organization, *, now: datetime, text: str = "") -> 
             one.project or "",
             one.project_name or "",
             one.first_counted_at,
-            one.last_used_at,
+            one.last_used_at and min(one.last_used_at, now),
             one.deleted_at,
         )
         for one in (_keys(*asked).filter(label__icontains=text) if text else _all_keys(*asked))

@@ -14,7 +14,8 @@ NOT_THERE: Final = "00000000-0000-0000-0000-000000000009"
 
 USAGE_ADDRESSES: Final[tuple[tuple[str, dict[str, int], str, dict[str, str], dict[str, Any]], ...]] = (
     ("api-usage-costs", OWN_API, "get", {}, DAYS),
-    ("api-usage-costs", OWN_API, "get", {}, {**DAYS, "key": NOT_THERE, "by_key": "true"}),
+    ("api-usage-costs", OWN_API, "get", {}, {**DAYS, "key": "-", "by_key": "true"}),
+    ("api-usage-costs", programs(tenant=400, provider=400, outsider=400), "get", {}, {**DAYS, "key": NOT_THERE}),
     ("api-usage-keys", OWN_API, "get", {}, {}),
     (
         "api-usage-key",

@@ -201,7 +201,10 @@ def test_known_keys_stand_by_label_with_their_last_use_by_one_query(
     with django_assert_num_queries(1):
         found = known_keys(cast.tenant, now=NOON)
     assert sorted(one.label for one in found) == ["Web-2", "batch", "web"]
-    assert {one.label: one.last_used_at for one in found} == {"batch": None, "web": NOON + HOUR, "Web-2": None}
+    # The hour of it runs: no use to come.
+    assert {one.label: one.last_used_at for one in found} == {"batch": None, "web": NOON, "Web-2": None}
+    later = known_keys(cast.tenant, now=NOON + 2 * HOUR)
+    assert {one.label: one.last_used_at for one in later}["web"] == NOON + HOUR
     assert {one.label for one in known_keys(cast.tenant, now=NOON, text="WEB")} == {"web", "Web-2"}
     assert known_keys(cast.tenant, now=NOON, text="%") == []
 
