@@ -9,10 +9,12 @@ with a deterministic key (`billing.stripe_intents`).
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
 
 from billing.collecting.notices import write_notice
 from billing.models import (
@@ -52,6 +54,9 @@ LEASE_S = 300
 BACKOFF_FIRST_S = 5
 BACKOFF_MAX_S = 900
 ERROR_CHARACTERS_MAX = 500
+WOKEN_MAX = 500
+CARD_KEPT = "card kept"
+"""Who has invoices charged again as a card is left, in the audit log."""
 ACTIVE = tuple(STEPS)
 BEFORE_FINALIZING = (
     SettlementState.CUSTOMER,
@@ -76,6 +81,26 @@ def due_settlements(*, now: datetime, limit: int) -> list[UUID]:
     """Return the settlements whose time has come, the longest waiting first."""
     due = Settlement.objects.filter(state__in=ACTIVE, next_try_at__lte=now)
     return list(due.order_by("next_try_at", "pk").values_list("pk", flat=True)[:limit])
+
+
+def wake_refused(*, now: datetime) -> int:
+    """Have invoices that no card has paid charged with one that was left since; how many invoices that were.
+
+    What is refused again is told of again, so that it waits for another card then.
+    """
+    last = CollectionNotice.objects.filter(invoice=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
+    refused = Settlement.objects.filter(
+        state__in=(SettlementState.WAIT, SettlementState.ACTION),
+        invoice__state=InvoiceState.ISSUED,
+        invoice__contract__collection=Collection.CHARGE_AUTOMATICALLY,
+    ).exclude(last_error="")
+    newer = refused.annotate(told_at=Subquery(last)).filter(invoice__tenant__card_on_file__kept_at__gt=F("told_at"))
+    woken = 0
+    for invoice_id in newer.order_by("pk").values_list("pk", flat=True)[:WOKEN_MAX]:
+        with suppress(NotRetryable):
+            retry_settlement(invoice_id=invoice_id, actor=CARD_KEPT, now=now)
+            woken += 1
+    return woken
 
 
 def settle(*, invoice_id: UUID, gateway: StripeGateway, now: datetime) -> bool:

@@ -228,6 +228,7 @@ def settle_invoices(**_: object) -> None:
         return
     stop_at = time.monotonic() + SWEEP_S_MAX
     asking.wake_small(now=datetime.now(UTC))
+    settlement.wake_refused(now=datetime.now(UTC))
     for invoice_id in settlement.due_settlements(now=datetime.now(UTC), limit=SETTLEMENTS_MAX):
         if time.monotonic() > stop_at:
             return

@@ -6,24 +6,13 @@ says so, and by a sweep; each look does the same, as often as it is done.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 
-from billing.models import (
-    CardOnFile,
-    CardVisit,
-    Collection,
-    InvoiceState,
-    Settlement,
-    SettlementState,
-    StripeCustomer,
-    VisitState,
-)
-from billing.settlement import NotRetryable, retry_settlement
+from billing.models import CardOnFile, CardVisit, StripeCustomer, VisitState
 from billing.stripe_answers import StripeRefused
 from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out
@@ -43,8 +32,6 @@ LOOK_EVERY = timedelta(minutes=5)
 FORGOTTEN_AFTER = timedelta(days=3)
 """A visit that Stripe never heard of is over then; Stripe's own pages are open for a day."""
 STEP = "card_visit"
-CARD_KEPT = "card kept"
-"""Who has invoices charged again, in the audit log."""
 
 
 class NoCardOnFile(Problem):
@@ -164,7 +151,7 @@ def forget_card(*, organization: Organization, by: str, gateway: StripeGateway, 
 def note_card(*, organization: Organization, card: StripeCard, by: str, now: datetime) -> None:
     """Show a card as the one on file; it must be the one that pays at Stripe already.
 
-    Invoices that no card has paid are charged with a new one by the next sweep.
+    Invoices that no card has paid are charged with a new one by the next sweep of collections.
     """
     with transaction.atomic():
         before = CardOnFile.objects.select_for_update().filter(pk=organization.pk).first()
@@ -182,20 +169,6 @@ def note_card(*, organization: Organization, card: StripeCard, by: str, now: dat
             pk=organization.pk, defaults={**shown, "kept_by": by, "kept_at": now}
         )
         _audit(organization.pk, by, "card.kept", before=str(before or ""), after=str(after), now=now)
-        _charge_what_waits(organization, now)
-
-
-def _charge_what_waits(organization: Organization, now: datetime) -> None:
-    """Have the invoices that another card did not pay, or for which there was none, charged with the one now kept."""
-    refused = Settlement.objects.filter(
-        state__in=(SettlementState.WAIT, SettlementState.ACTION),
-        invoice__tenant=organization,
-        invoice__state=InvoiceState.ISSUED,
-        invoice__contract__collection=Collection.CHARGE_AUTOMATICALLY,
-    ).exclude(last_error="")
-    for invoice_id in refused.order_by("pk").values_list("pk", flat=True):
-        with suppress(NotRetryable):
-            retry_settlement(invoice_id=invoice_id, actor=CARD_KEPT, now=now)
 
 
 def _written_on(session: StripeSession) -> CardVisit | None:

@@ -80,11 +80,6 @@ def payees_to_look_at(*, now: datetime, limit: int) -> list[UUID]:
     return list((waiting | ready).order_by("seen_at").values_list("pk", flat=True)[:limit])
 
 
-def look_soon(*, provider_id: UUID, now: datetime) -> None:
-    """Have the account looked at by the next sweep: Stripe refused a transfer, so it may not stand as we have it."""
-    StripePayee.objects.filter(pk=provider_id).update(seen_at=now - LOOK_EVERY_READY)
-
-
 def look_at_payee(*, provider_id: UUID, gateway: Connecting, now: datetime) -> StripePayee:
     """Store how the account stands at Stripe; raises StripePayee.DoesNotExist and what the gateway raises."""
     payee = StripePayee.objects.get(pk=provider_id)

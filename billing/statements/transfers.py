@@ -14,9 +14,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Sum
 
-from billing.models import Payout, PayoutMethod, PayoutReversal, PayoutState
+from billing.models import Payout, PayoutMethod, PayoutReversal, PayoutState, StripePayee
 from billing.money import round_to_minor
-from billing.statements.onboarding import look_soon
 from billing.statements.paying_out import PayoutSettled, WrongPayout, record_failed, record_paid, record_reversal
 from billing.states import in_state
 from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minor_units
@@ -37,6 +36,8 @@ LEASE = timedelta(minutes=5)
 BACKOFF_FIRST = timedelta(seconds=10)
 BACKOFF_MAX = timedelta(minutes=15)
 UNCOVERED_RETRY = timedelta(hours=1)
+LONG_AGO = timedelta(days=1)
+"""For longer than this no account is left without a look."""
 ERROR_CHARACTERS_MAX = 500
 ACTOR = "payouts"
 STRIPE = "stripe"
@@ -99,7 +100,8 @@ def send_transfer(*, payout_id: UUID, gateway: Transferring, now: datetime) -> P
         wait = max(backoff, timedelta(seconds=error.retry_after_s))
         return _try_later(payout, f"Stripe is unavailable: {error}", wait, now)
     except (StripeRefused, AmountNotRepresentable) as error:
-        look_soon(provider_id=payout.provider_id, now=now)
+        # The account may not stand as we have it: the next sweep looks.
+        StripePayee.objects.filter(pk=payout.provider_id).update(seen_at=now - LONG_AGO)
         return record_failed(payout_id=payout_id, reason=str(error)[:200], by=ACTOR, now=now)
     return record_paid(payout_id=payout_id, reference=sent["id"], by=ACTOR, at=now, now=now)
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing.models import Collection, CollectionNotice, NoticeKind, Settlement, SettlementState
-from billing.settlement import retry_settlement
+from billing.models import CardOnFile, Collection, CollectionNotice, Contract, NoticeKind, Settlement, SettlementState
+from billing.settlement import retry_settlement, wake_refused
+from tenants.models import AuditEntry
 from tests.billing.collected import add_card, assert_paid_once, begin, collect, gateway_of
 from tests.billing.issued import ISSUED_AT, make_issued
 
@@ -60,6 +61,43 @@ def test_a_retry_without_the_card_holder_asks_again_and_tells_again(double: Stri
     add_card(double, invoice)
     retry_settlement(invoice_id=invoice.pk, actor="petra@example.com", now=LATER)
     assert collect(invoice, gateway_of(double), now=LATER).state == SettlementState.PAID
+
+
+def leave(invoice: Invoice, double: StripeDouble, card: str = "pm_card_visa") -> None:
+    """The tenant leaves another card, an hour after the invoice was issued."""
+    add_card(double, invoice, card)
+    shown = {"payment_method_id": "pm_1", "kind": "card", "kept_by": "alice@example.com", "kept_at": LATER}
+    CardOnFile.objects.create(organization=invoice.tenant, **shown)
+
+
+@pytest.mark.parametrize("first", [None, "pm_card_chargeCustomerFail", ASKING])
+def test_what_no_card_has_paid_is_charged_to_the_next_one_that_is_left(double: StripeDouble, first: str | None) -> None:
+    invoice, settlement = charged(double, first)
+    assert settlement.last_error
+    assert wake_refused(now=LATER) == 0, "the same card, or none"
+    leave(invoice, double)
+    assert wake_refused(now=LATER) == 1
+    assert Settlement.objects.get().state == SettlementState.COLLECT
+    collect(invoice, gateway_of(double), now=LATER)
+    assert_paid_once(double, invoice)
+    assert wake_refused(now=LATER) == 0
+    assert AuditEntry.objects.filter(action="settlement.retried", actor="card kept").count() == 1
+
+
+def test_a_card_that_is_declined_too_is_not_charged_again_and_again(double: StripeDouble) -> None:
+    invoice, _ = charged(double, None)
+    leave(invoice, double, "pm_card_chargeCustomerFail")
+    assert wake_refused(now=LATER) == 1
+    later = LATER + timedelta(seconds=5)
+    assert collect(invoice, gateway_of(double), now=later).last_error
+    assert wake_refused(now=later) == 0
+
+
+def test_a_card_is_charged_with_nothing_that_was_to_be_paid_otherwise(double: StripeDouble) -> None:
+    invoice, _ = charged(double, None)
+    leave(invoice, double)
+    Contract.objects.update(collection=Collection.SEND_INVOICE)
+    assert wake_refused(now=LATER) == 0
 
 
 @pytest.mark.parametrize(

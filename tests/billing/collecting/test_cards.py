@@ -18,11 +18,10 @@ from billing.collecting.cards import (
     open_visits,
     start_visit,
 )
-from billing.models import CardOnFile, CardVisit, Collection, Settlement, SettlementState, StripeCustomer, VisitState
+from billing.models import CardOnFile, CardVisit, StripeCustomer, VisitState
 from billing.stripe_answers import StripeUnavailable
 from tenants.models import AuditEntry, Organization
-from tests.billing.collected import add_card, assert_paid_once, begin, collect, dying, gateway_of
-from tests.billing.issued import ISSUED_AT, make_issued
+from tests.billing.collected import dying, gateway_of
 from tests.factories import make_organization
 
 if TYPE_CHECKING:
@@ -91,32 +90,6 @@ def test_a_card_is_kept_through_any_death(
     assert open_visits(now=NOW + LOOK_EVERY, limit=9) == [visit.pk]
     assert look_at_visit(visit_id=visit.pk, gateway=gateway_of(double), now=NOW + LOOK_EVERY)
     assert CardOnFile.objects.count() == 1
-
-
-@pytest.mark.parametrize("first", [None, "pm_card_chargeCustomerFail", "pm_card_authenticationRequired"])
-def test_what_no_card_has_paid_is_charged_to_the_next_one_that_is_left(double: StripeDouble, first: str | None) -> None:
-    invoice = make_issued(collection=Collection.CHARGE_AUTOMATICALLY)
-    if first:
-        add_card(double, invoice, first)
-    begin(invoice)
-    assert collect(invoice, gateway_of(double)).last_error
-    later = ISSUED_AT + timedelta(hours=1)
-    visit = visited(invoice.tenant, double)
-    assert look_at_visit(visit_id=visit.pk, gateway=gateway_of(double), now=later)
-    assert Settlement.objects.get(pk=invoice.pk).state == SettlementState.COLLECT
-    collect(invoice, gateway_of(double), now=later)
-    assert_paid_once(double, invoice)
-    assert AuditEntry.objects.filter(action="settlement.retried", actor="card kept").count() == 1
-
-
-def test_a_card_is_charged_with_nothing_that_was_to_be_paid_otherwise(double: StripeDouble) -> None:
-    invoice = make_issued(collection=Collection.SEND_INVOICE)
-    begin(invoice)
-    collect(invoice, gateway_of(double))
-    Settlement.objects.update(last_error="Less is left than Stripe charges")
-    visit = visited(invoice.tenant, double)
-    assert look_at_visit(visit_id=visit.pk, gateway=gateway_of(double), now=ISSUED_AT + timedelta(hours=1))
-    assert Settlement.objects.get(pk=invoice.pk).state == SettlementState.WAIT
 
 
 def test_an_open_visit_is_taken_up_again_and_looked_at_now_and_then(double: StripeDouble, tenant: Organization) -> None:
