@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from billing.asking import release
 from billing.models import InvoiceState, SettlementState
 from billing.settlement_steps import Next, Work, pushed
-from billing.stripe_results import apply_stripe_invoice
+from billing.stripe_results import WITHDRAWN, apply_stripe_invoice
 
 if TYPE_CHECKING:
     from billing.stripe_amounts import AmountNotRepresentable
@@ -60,7 +60,7 @@ def _voided(work: Work, stripe_invoice_id: str) -> str:
         return {"status": work.gateway.void(stripe_invoice_id, key).status}
 
     key = f"inv:{work.invoice.pk}:withdraw:{work.settlement.revision}"
-    return str(work.call("close", key, look_up=look_up, call=call)["status"])
+    return str(work.call(WITHDRAWN, key, look_up=look_up, call=call)["status"])
 
 
 def _closed(work: Work, stripe_invoice_id: str) -> StripeInvoice:

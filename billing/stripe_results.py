@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from billing.models import CarriedDue, Invoice, InvoiceState, PaymentSource, Settlement, SettlementState
+from billing.models import CarriedDue, Invoice, InvoiceState, PaymentSource, Settlement, SettlementState, StripeIntent
 from billing.payments import PaymentMethod, record_payment
 from billing.stripe_amounts import from_minor_units
 from tenants.models import AuditEntry
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REASON_CHARACTERS_MAX = 500
+WITHDRAWN = "withdraw"
+"""The step of a call that voids at Stripe what Stripe has no integer for any more: kept before the call, so that what
+comes of it, a webhook before our own answer, is no surprise.
+"""
 
 
 class Applied(Enum):
@@ -51,6 +55,8 @@ def apply_stripe_invoice(*, invoice_id: UUID, seen: StripeInvoice, now: datetime
     if invoice.state == InvoiceState.PAID:
         return Applied.PAID
     if seen.status in ("draft", "open") or invoice.state in (InvoiceState.VOID, seen.status):
+        return Applied.UNCHANGED
+    if seen.status == "void" and StripeIntent.objects.filter(subject_id=invoice_id, step=WITHDRAWN).exists():
         return Applied.UNCHANGED
     flag(
         invoice_id=invoice_id,

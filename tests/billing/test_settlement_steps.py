@@ -26,6 +26,7 @@ from billing.settlement import (
     settle,
 )
 from billing.settlement_steps import TOO_LITTLE_LEFT
+from billing.stripe_results import Applied, apply_stripe_invoice
 from tenants.models import AuditEntry
 from tests.billing.collected import (
     MortalGateway,
@@ -140,6 +141,10 @@ def test_what_stripe_has_no_integer_for_any_more_is_taken_back_from_it(double: S
     assert (settlement.state, settlement.hosted_url) == (SettlementState.BY_HAND, "")
     assert settlement.last_error == "Stripe cannot take 4.115 KWD."
     assert {one["status"] for one in invoices_at(double, invoice)} <= {"void"}
+    for one in invoices_at(double, invoice):  # the webhook of it, whenever it comes
+        seen = gateway.get_invoice(one["id"])
+        assert apply_stripe_invoice(invoice_id=invoice.pk, seen=seen, now=ISSUED_AT) is Applied.UNCHANGED
+    assert Settlement.objects.get().state == SettlementState.BY_HAND
     pay_by_hand(invoice, "4.115", reference="the rest")
     assert Invoice.objects.get(pk=invoice.pk).state == InvoiceState.PAID
 
