@@ -11,9 +11,27 @@ from billing.money import exact_sum
 from billing.proofs.proof import Checks, Proved, rows
 from billing.rating.late import RULE_LATE
 
+_STRANGE = """
+    SELECT adjustment.period_id, adjustment.term_ref, adjustment.model, adjustment.amount
+    FROM billing_adjustment adjustment
+    JOIN billing_billingperiod period ON period.id = adjustment.period_id
+    JOIN billing_billingperiod into_period ON into_period.id = adjustment.into_id
+    LEFT JOIN billing_invoiceline line ON line.id = adjustment.original_id
+    LEFT JOIN billing_invoice original ON original.id = line.invoice_id
+    LEFT JOIN billing_invoice invoice ON invoice.id = adjustment.invoice_id
+    WHERE period.contract_id <> into_period.contract_id OR period.from_at >= into_period.from_at
+        OR (line.id IS NOT NULL AND (original.period_id, line.term_ref, line.model, line.rule)
+            IS DISTINCT FROM (adjustment.period_id, adjustment.term_ref, adjustment.model, adjustment.rule))
+        OR (invoice.id IS NOT NULL AND invoice.period_id <> adjustment.period_id)
+    ORDER BY 1, 2, 3
+"""
+"""Adjustments whose original is a line or an invoice of another period, or that go on a bill of another contract."""
+
 
 def _adjustments_are_linked() -> Proved:
-    """The late lines of an invoice are the adjustments of its period, line by original line."""
+    """The late lines of an invoice are the adjustments of its period, line by original line; each adjustment, on a bill
+    or not yet, is of a line of the period that it adjusts.
+    """
     wrong = rows(
         """
         WITH found AS (
@@ -40,8 +58,14 @@ def _adjustments_are_linked() -> Proved:
         RULE_LATE,
     )
     return Adjustment.objects.count(), [
-        f"period {into} {term} {model}: {found} found late, {billed} billed"
-        for into, term, model, found, billed in wrong
+        *(
+            f"period {into} {term} {model}: {found} found late, {billed} billed"
+            for into, term, model, found, billed in wrong
+        ),
+        *(
+            f"period {period} {term} {model}: an adjustment of {amount} is linked to what is not of it"
+            for period, term, model, amount in rows(_STRANGE)
+        ),
     ]
 
 

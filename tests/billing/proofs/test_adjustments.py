@@ -16,6 +16,11 @@ LINKED = "late lines are adjustments of what they are linked to"
 STATED = "what was billed of a line before it was adjusted is as stated"
 
 
+OF_ANOTHER_BILL = (
+    "UPDATE billing_adjustment SET original_id = (SELECT id FROM billing_invoiceline WHERE rule = 'late_usage')"
+)
+
+
 @kept
 def adjusted() -> None:
     """25M in March, a million late: 36.00, then 1.00."""
@@ -42,10 +47,19 @@ def test_books_with_an_adjustment_hold() -> None:
         "UPDATE billing_invoiceline SET adjusts_id = NULL WHERE rule = 'late_usage'",
         "UPDATE billing_adjustment SET amount = amount + 0.01",
         "DELETE FROM billing_adjustment",
+        "UPDATE billing_adjustment SET model = 'another'",
+        "UPDATE billing_adjustment SET invoice_id = (SELECT id FROM billing_invoice ORDER BY issued_at DESC LIMIT 1)",
+        OF_ANOTHER_BILL,
     ],
 )
 def test_an_adjustment_that_is_not_linked_or_differs_is_found(statement: str) -> None:
     forge(statement)
+    assert broken() == [LINKED]
+
+
+def test_an_adjustment_and_its_line_that_agree_on_a_wrong_original_are_found() -> None:
+    forge(OF_ANOTHER_BILL)
+    forge("UPDATE billing_invoiceline SET adjusts_id = id WHERE rule = 'late_usage'")
     assert broken() == [LINKED]
 
 
