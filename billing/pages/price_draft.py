@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing.models import PriceBook
 from billing.pages.price_forms import DraftForm
 from billing.pages.price_words import change_words, name_of, price_lines, price_words, what_of
-from billing.pages.prices import draft_of, own_book
+from billing.pages.prices import announced_as, draft_of, own_book
 from billing.pages.refused_fields import refused_above
 from billing.price_drafts import DraftUnknown, Edit, discard_draft, publish_draft, save_draft, start_draft
 from billing.price_versions import load_versions
@@ -53,8 +54,10 @@ def provider_price_draft_new(request: HttpRequest, organization: Organization) -
 @require_http_methods(["GET", "HEAD", "POST"])
 @provider_page(SET_PRICES)
 def provider_price_draft(request: HttpRequest, organization: Organization, *, draft_id: UUID) -> HttpResponse:
-    """Edit a draft, or throw it away."""
+    """Edit a draft, or throw it away; one that was announced leads to the version that it became."""
     now = datetime.now(UTC)
+    if request.method != "POST" and (announced := announced_as(organization, draft_id)):
+        return redirect("provider-price-version", announced)
     draft = draft_of(organization, draft_id)
     form = DraftForm(
         request.POST if request.method == "POST" else None,
@@ -73,8 +76,10 @@ def provider_price_draft(request: HttpRequest, organization: Organization, *, dr
 @require_http_methods(["GET", "HEAD", "POST"])
 @provider_page(SET_PRICES)
 def provider_price_announce(request: HttpRequest, organization: Organization, *, draft_id: UUID) -> HttpResponse:
-    """Show what a draft would mean and who will be told; a POST publishes it and tells them."""
+    """Show what a draft would mean and who will be told; a POST publishes it, once, and tells them."""
     now = datetime.now(UTC)
+    if announced := announced_as(organization, draft_id):
+        return redirect("provider-price-version", announced)
     draft = draft_of(organization, draft_id)
     problem = _taken(draft)
     status = 200
@@ -233,6 +238,12 @@ def _sub(draft: DraftRow, locale: str) -> str:
 
 
 def _told_words(count: int) -> str:
+    if not settings.MAIL_READY:
+        return ngettext(
+            "Published. %(count)s contract is told on its own pages; no mail server is set.",
+            "Published. %(count)s contracts are told on their own pages; no mail server is set.",
+            count,
+        ) % {"count": count}
     return ngettext(
         "Published. %(count)s contract is told on its own pages and by e-mail.",
         "Published. %(count)s contracts are told on their own pages and by e-mail.",

@@ -303,6 +303,12 @@ def _csv_rows(rows: list[VersionRow]) -> Iterator[tuple[object, ...]]:
             yield (*head, key.model, key.quantity, key.context_over, FIELD_OF_UNIT[key.unit], plain(price))
 
 
+def announced_as(organization: Organization, draft_id: UUID) -> UUID | None:
+    """Return the version that a provider's own draft became, whose page people go back to; None while it is a draft."""
+    own = PriceDraft.objects.filter(pk=draft_id, book__provider=organization)
+    return own.values_list("published_id", flat=True).first()
+
+
 def draft_of(organization: Organization, draft_id: UUID) -> DraftRow:
     """Return a provider's own draft. Raises Http404."""
     found = draft_rows(PriceDraft.objects.filter(pk=draft_id, book__provider=organization))

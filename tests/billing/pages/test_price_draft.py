@@ -12,7 +12,7 @@ from billing.models import PriceDraft, PriceNotice, PriceVersion
 from billing.price_versions import prices_by_version
 from tests.billing.announced import BEFORE, OUTPUT, dearer, make_used
 from tests.billing.pages.reading import text_of
-from tests.factories import make_price_book
+from tests.factories import make_organization, make_price_book, make_user
 from tests.kept import kept
 
 if TYPE_CHECKING:
@@ -155,10 +155,15 @@ def test_the_preview_says_what_each_contract_would_pay_and_announcing_tells_it(
     done = client.post(announce, {"revision": "2"})
     version = PriceVersion.objects.get(number=2)
     assert done.headers["Location"] == f"/p/prices/v/{version.id}/"
-    assert "Published. 1 contract is told" in text_of(client.get(done.headers["Location"]))
+    told = "Published. 1 contract is told on its own pages; no mail server is set."
+    assert told in text_of(client.get(done.headers["Location"]))
     assert prices_by_version([version.id])[version.id][OUTPUT] == Decimal("1.474")
     assert PriceNotice.objects.get().takes_effect_at == draft.effective_at
-    assert client.get(announce).status_code == 404
+    again = [client.get(announce), client.post(announce, {"revision": "2"}), client.get(f"/p/prices/draft/{draft.id}/")]
+    assert {(one.status_code, one.headers.get("Location")) for one in again} == {(302, done.headers["Location"])}
+    assert PriceVersion.objects.count() == version.number
+    client.force_login(make_user("pat@example.com", make_organization("elsewhere", is_provider=True)))
+    assert [client.get(one.request["PATH_INFO"]).status_code for one in again] == [404, 404, 404]
 
 
 def test_an_instant_that_another_version_has_is_said_before_and_refused(client: Client, draft: PriceDraft) -> None:
