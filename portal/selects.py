@@ -14,6 +14,9 @@ from django.utils.safestring import SafeString
 NO_PLACES: Final = frozenset(("Factory", "localtime"))
 """Among the names of time zones, those of no place: a clock that nobody set, and that of this machine."""
 
+UNCHOSEN: Final = ("", "–")
+"""First among choices of which one must be chosen: without it the first of all is sent by whoever looks away."""
+
 
 @lru_cache(maxsize=1)
 def zone_names() -> tuple[str, ...]:

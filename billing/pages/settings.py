@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.figures import moment
 from portal.locales import active_locale
 from portal.punctuation import joined
+from portal.selects import UNCHOSEN
 from tenants.logos import LOGO_BYTES_MAX
 from tenants.members.words import role_names
 from tenants.models import BillingProfile, User
@@ -96,7 +97,7 @@ class ProfileForm(forms.Form):
         super().__init__(*args, **kwargs)
         country = self.fields["country"]
         assert isinstance(country, forms.ChoiceField)
-        country.choices = country_choices()
+        country.choices = [UNCHOSEN, *country_choices()]
 
     def clean_logo(self) -> bytes | None:
         """Read the picture, which may not be larger than a logo is."""

@@ -23,7 +23,7 @@ from billing.tax_rules.deciding import Buyers, Method
 from billing.tax_rules.treatments import Category
 from portal.figures import day
 from portal.locales import active_locale
-from portal.selects import LongSelect
+from portal.selects import UNCHOSEN, LongSelect
 from portal.shell import Crumb
 from tenants.models import User
 from tenants.problems import Problem
@@ -112,7 +112,7 @@ class RateForm(forms.Form):
         super().__init__(*args, **kwargs)
         country = self.fields["country"]
         assert isinstance(country, forms.ChoiceField)
-        country.choices = country_choices()
+        country.choices = [UNCHOSEN, *country_choices()]
 
 
 class ExemptionForm(forms.Form):

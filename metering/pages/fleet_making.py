@@ -18,7 +18,7 @@ from clusters.making import make_cluster
 from clusters.models import Cluster
 from portal.figures import moment
 from portal.locales import active_locale
-from portal.selects import LongSelect
+from portal.selects import UNCHOSEN, LongSelect
 from tenants.acting import person_acting
 from tenants.problems import Problem
 from tenants.roles import MANAGE_LEASES, allows
@@ -53,7 +53,7 @@ class ClusterForm(forms.Form):
         super().__init__(data, initial={"country": country})
         names = Locale.parse(active_locale()).territories
         named = sorted((str(names.get(code, code)), code) for code in COUNTRIES)
-        self.fields["country"].choices = [(code, name) for name, code in named]  # type: ignore[attr-defined]  # a ChoiceField's
+        self.fields["country"].choices = [UNCHOSEN] + [(code, name) for name, code in named]  # type: ignore[attr-defined]  # a ChoiceField's
 
     def clean(self) -> dict[str, Any]:
         """Make the short name from the name where none is given; one in other letters has to be typed."""

@@ -126,7 +126,7 @@ def _nothing(text: str) -> Empty:
         return Empty(_("No key found"), _("No key has this text in its label. Look for another."), icon="key")
     return Empty(
         _("No keys yet"),
-        _("Have your gateway send a label as `key` with each usage event: it shows here once it is counted."),
+        _("Have your gateway send a label in the field key with each usage event: it shows here once it is counted."),
         icon="key",
     )
 

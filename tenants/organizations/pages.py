@@ -23,7 +23,7 @@ from portal import paging
 from portal.figures import day, moment
 from portal.locales import active_locale
 from portal.parts import Empty, Pill
-from portal.selects import LongSelect, zone_names
+from portal.selects import UNCHOSEN, LongSelect, zone_names
 from portal.shell import Crumb
 from tenants.acting import on_every_side, person_acting
 from tenants.members.inviting import invite
@@ -68,7 +68,7 @@ class FactsForm(forms.Form):
         assert isinstance(zone, forms.ChoiceField)
         names = Locale.parse(active_locale()).territories
         named = {code: str(names.get(code, code)) for code in COUNTRIES}
-        country.choices = [(code, named[code]) for code in sorted(named, key=lambda code: named[code])]
+        country.choices = [UNCHOSEN] + [(code, named[code]) for code in sorted(named, key=lambda code: named[code])]
         zone.choices = [(name, name) for name in zone_names()]
 
     def facts(self) -> Facts:

@@ -53,6 +53,18 @@ def test_an_organization_is_made_and_its_owner_invited(operator: Client, setting
     assert "Percent of what it bills" in page
 
 
+def test_a_country_that_nobody_chose_is_nobodys_country(cast: Cast, operator: Client) -> None:
+    """Taxes follow from it, and the first of all countries was sent by whoever looked away."""
+    Organization.objects.filter(pk=cast.operator.pk).update(country="")
+    listed = reverse("operator-organizations")
+    for page in (listed, reverse("operator-organization")):
+        shown = operator.get(page).content.decode()
+        assert re.search(r'<select name="country"[^>]* required[^>]*>\s*<option value="" selected>', shown)
+    unchosen = {**FACTS, "country": "", "kinds": ["provider"], "owner_email": DORA}
+    assert operator.post(listed, unchosen).status_code == 422
+    assert not Organization.objects.filter(name=FACTS["name"]).exists()
+
+
 def test_the_list_and_its_file_hold_the_same(operator: Client) -> None:
     for asked, slugs in (
         ({}, ["operator", "provider", "tenant", "outsider"]),
