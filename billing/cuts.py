@@ -114,7 +114,7 @@ def _instants(contract: Contract, found: _Found) -> set[datetime]:
     metered = {term_id for _, term_id, _, _ in bound}
     # A percentage off divides what it is taken off where it begins, changes and ends.
     metered |= {term.pk for term in terms if term.kind == TermKind.DISCOUNT}
-    instants |= {wording.from_at for term in terms if term.pk in metered for wording in term.wordings.all()}
+    instants |= {wording.from_at for term in terms if term.pk in metered for wording in term.in_words}
     for from_at, to_at in periods:
         instants |= {from_at, to_at, *day_starts(from_at, to_at, contract.time_zone)}
     if contract.price_book_id is not None:

@@ -14,7 +14,7 @@ from billing.rating.book import PriceVersion
 from billing.rating.price_rules import PriceRule, RuleStretches, contract_versions, takes_effect_at
 from billing.rating.rated import TermKind
 from billing.rating.wording import Stretch
-from billing.terms import with_wordings
+from billing.terms import in_words
 from tenants.limits.written_once import written_once
 
 
@@ -23,12 +23,12 @@ def rules_of(contract_ids: Collection[UUID]) -> dict[UUID, RuleStretches]:
 
     A later version of a contract replaces everything that earlier ones said of the time from its rule's start on.
     """
-    return rules_among(_agreed(set(contract_ids)))
+    return rules_among(in_words(_agreed(set(contract_ids))))
 
 
 @written_once
 def _agreed(contracts: Collection[UUID]) -> QuerySet[Term]:
-    return with_wordings(Term.objects.filter(contract__in=contracts, kind=TermKind.PRICE_RULE))
+    return Term.objects.filter(contract__in=contracts, kind=TermKind.PRICE_RULE).order_by("ref")
 
 
 def rules_among(terms: Iterable[Term]) -> dict[UUID, RuleStretches]:

@@ -10,7 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from metering.completeness import freshness
+from metering.completeness import freshness_in
 from portal.shell import (
     THEME_COOKIE,
     Freshness,
@@ -214,7 +214,7 @@ def shell(request: HttpRequest) -> dict[str, Shell]:
             organizations=_choices(memberships_in(request), membership),
             navigation=_navigation(kinds, membership.role, language),
             current=ITEM_OF_PAGE.get(page, ""),
-            freshness=_freshness(organization),
+            freshness=Freshness(*freshness_in(request, organization)),
             person=shown,
             theme=theme,
             language=language,
@@ -387,8 +387,3 @@ def _people(side: str) -> tuple[tuple[str, NavItem], ...]:
 def _open_to(role: str, items: tuple[tuple[str, NavItem], ...]) -> tuple[NavItem, ...]:
     """The links that a role may follow."""
     return tuple(item for permission, item in items if allows(role, permission))
-
-
-def _freshness(organization: Organization) -> Freshness:
-    state, metered_to = freshness(organization)
-    return Freshness(state, metered_to)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.db.models import QuerySet
+    from django.http import HttpRequest
 
     from tenants.models import Organization
 
@@ -193,3 +194,11 @@ def freshness(organization: Organization) -> tuple[FreshnessState, datetime | No
         return ("never", None)
     newest = newest_counted(organization.id)
     return ("fresh", newest) if newest else ("never", None)
+
+
+def freshness_in(request: HttpRequest, organization: Organization) -> tuple[FreshnessState, datetime | None]:
+    """Do the same, looked up once a request: the frame of every page says it, and what some pages draw goes by it."""
+    told: dict[UUID, tuple[FreshnessState, datetime | None]] = request.__dict__.setdefault("_freshness", {})
+    if organization.id not in told:
+        told[organization.id] = freshness(organization)
+    return told[organization.id]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeBoundary, RangeOperators
@@ -16,7 +17,11 @@ from clusters.models import Allocation, Deployment, HalfOpenRange
 from tenants.ids import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
+
+WORDS_READ: Final = "words_read"
+"""The attribute of a term that has its wordings where they were read with it."""
 
 
 class ContractVersion(models.Model):
@@ -70,8 +75,13 @@ class Term(models.Model):
         return self.ref
 
     def said(self) -> list[Said[Wording]]:
-        """Return all that was ever said of the term, from its wordings as they are prefetched."""
-        return [wording.said for wording in self.wordings.all()]
+        """Return all that was ever said of the term, from its wordings as they were read with it (`billing.terms`)."""
+        return [wording.said for wording in self.in_words]
+
+    @property
+    def in_words(self) -> Iterable[TermWording]:
+        """Its wordings, in the order in which they were said where they were read with it."""
+        return self.__dict__[WORDS_READ] if WORDS_READ in self.__dict__ else self.wordings.all()
 
     def stretches(self, from_at: datetime | None = None, to_at: datetime | None = None) -> tuple[Stretch[Wording], ...]:
         """Return the wordings in force within `[from_at, to_at)`."""
@@ -106,7 +116,7 @@ class TermWording(models.Model):
     def __str__(self) -> str:
         return f"{self.term_id} v{self.contract_version}"
 
-    @property
+    @cached_property
     def said(self) -> Said[Wording]:
         """The wording as rating takes it."""
         return Said(

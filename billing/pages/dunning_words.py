@@ -14,8 +14,13 @@ from billing.dunning.stepping import CARD_CHARGED, DISPUTED, HELD, NO_CARD_CHARG
 from billing.models import Suspension
 from portal import parts
 from portal.figures import moment
+from tenants.limits.written_once import written_once
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
     from billing.models import DunningStep, SuspensionEnd
     from tenants.models import Organization
 
@@ -43,8 +48,6 @@ def wait_words(waits_for: str) -> str:
 
 def suspension_notices(organization: Organization) -> list[parts.Notice]:
     """Return what to say to a tenant of each contract whose use is suspended, by what it can go on."""
-    found = Suspension.objects.filter(contract__tenant=organization, end__isnull=True)
-    rows = found.select_related("contract", "step__invoice").order_by("contract__number", "at")
     return [
         parts.Notice(
             _("Use under %(contract)s is suspended.") % {"contract": one.contract.number},
@@ -52,8 +55,14 @@ def suspension_notices(organization: Organization) -> list[parts.Notice]:
             "bad",
             parts.Action(_("Invoice"), reverse("tenant-invoice", args=[one.step.invoice.number])),
         )
-        for one in rows
+        for one in _suspended(organization.pk)
     ]
+
+
+@written_once
+def _suspended(tenant: UUID) -> QuerySet[Suspension]:
+    found = Suspension.objects.filter(contract__tenant=tenant, end__isnull=True)
+    return found.select_related("contract", "step__invoice").order_by("contract__number", "at")
 
 
 def step_words(step: DunningStep, locale: str) -> dict[str, Any]:

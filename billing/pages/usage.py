@@ -130,7 +130,7 @@ def _page(request: HttpRequest, organization: Organization, fixed: Kept) -> dict
         {one.slug: one.name for one in projects_of(organization)},
     )
     links = {name: value for name, value in kept.items() if name not in fixed}
-    metered_to = usage_context.metered_day(organization, drawn)
+    metered_to = usage_context.metered_day(request, organization, drawn)
     grouping = usage_parts.grouping_of(sheet, kept["group"], known)
     ahead = foretold(organization, period, sheet.overview.currency, now) if sheet.chosen.is_all else None
     return {

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -22,7 +23,7 @@ from billing.pages.usage_charts import (
     with_forecast,
 )
 from billing.queries.usage_sheet import UsageSheet
-from metering.completeness import freshness
+from metering.completeness import freshness_in
 from metering.pages.months import offered_months
 from portal.charts import Limit, Number, column_table, line_chart, stacked_columns
 from portal.figures import axis, day, money, number, span
@@ -69,9 +70,9 @@ def read_zone(asked: str) -> str:
         raise UnreadablePeriod(_("There is no time zone of this name: %(zone)s") % {"zone": asked}) from error
 
 
-def metered_day(organization: Organization, period: Period) -> date | None:
+def metered_day(request: HttpRequest, organization: Organization, period: Period) -> date | None:
     """Return the last day that metering has reached; None where nothing was metered yet."""
-    _state, metered_to = freshness(organization)
+    _state, metered_to = freshness_in(request, organization)
     return metered_to.astimezone(ZoneInfo(period.zone)).date() if metered_to else None
 
 

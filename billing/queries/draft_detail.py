@@ -20,6 +20,7 @@ from billing.rating.lines import Bill, make_bill
 from billing.rating.lines import InvoiceLine as RatedInvoiceLine
 from billing.restating import in_order
 from tenants.limits.reader import within_own
+from tenants.limits.written_once import written_once
 from tenants.listing.paging import Page, Paged, page_rows
 from tenants.models import Organization
 
@@ -115,7 +116,7 @@ def draft_entries(
     limit: int = 100,
 ) -> tuple[DraftEntry, ...]:
     """Return drafts in the order of their ids, from after one on; one query, whatever their number."""
-    found = _open(organization, now, as_provider=as_provider)
+    found = _open(organization.pk, now, as_provider=as_provider)
     if state is not None:
         found = found.filter(_in_state(state, now))
     if after is not None:
@@ -127,7 +128,7 @@ def draft_entries(
 def draft_counts(organization: Organization, now: datetime) -> DraftCounts:
     """Count a provider's drafts by where they stand, and say when the next period ends; one query."""
     counts = {str(state): Count("pk", filter=_in_state(state, now)) for state in DraftState}
-    found = _open(organization, now, as_provider=True).aggregate(
+    found = _open(organization.pk, now, as_provider=True).aggregate(
         **counts, ends_at=Min("to_at", filter=_in_state(DraftState.RUNNING, now))
     )
     return DraftCounts({state: found[str(state)] for state in DraftState}, found["ends_at"])
@@ -137,7 +138,7 @@ def draft_page(
     organization: Organization, now: datetime, page: Page, *, state: DraftState | None = None
 ) -> Paged[DraftEntry]:
     """Return a page of drafts in the order of their ids; one query. Raises WrongCursor."""
-    found = _open(organization, now, as_provider=None)
+    found = _open(organization.pk, now, as_provider=None)
     with within_own(organization.pk, OWN_DRAFTS):
         paged = page_rows(found if state is None else found.filter(_in_state(state, now)), page, ("pk",))
     return Paged([_entry(period, now) for period in paged.rows], paged.next_cursor)
@@ -154,7 +155,7 @@ def draft_detail(
 def _detail(
     organization: Organization, period_id: UUID, now: datetime, *, as_provider: bool | None
 ) -> DraftDetail | None:
-    period = _open(organization, now, as_provider=as_provider).filter(pk=period_id).first()
+    period = next(iter(_opened(organization.pk, now, period_id, as_provider=as_provider)), None)
     if period is None:
         return None
     basis = read_basis(window_of(period, to_at=min(now, period.to_at)), grain=Grain.PERIOD, summed=True)
@@ -171,11 +172,16 @@ def _detail(
     return DraftDetail(entry, lines, withheld, ready, tax, period.approved_by, basis, bill)
 
 
-def _open(organization: Organization, now: datetime, *, as_provider: bool | None) -> QuerySet[BillingPeriod]:
+@written_once
+def _opened(party: UUID, now: datetime, period: UUID, *, as_provider: bool | None) -> QuerySet[BillingPeriod]:
+    return _open(party, now, as_provider=as_provider).filter(pk=period)
+
+
+def _open(party: UUID, now: datetime, *, as_provider: bool | None) -> QuerySet[BillingPeriod]:
     theirs = {
-        None: Q(contract__tenant=organization) | Q(contract__provider=organization),
-        True: Q(contract__provider=organization),
-        False: Q(contract__tenant=organization),
+        None: Q(contract__tenant=party) | Q(contract__provider=party),
+        True: Q(contract__provider=party),
+        False: Q(contract__tenant=party),
     }[as_provider]
     charged = Charge.objects.filter(period=OuterRef("pk")).order_by().values("period").annotate(sum=Sum("amount"))
     before = Invoice.objects.standing().filter(
@@ -240,13 +246,8 @@ _About = tuple[str, str, str]
 
 def _previous_lines(period: BillingPeriod) -> Mapping[_About, InvoiceLine]:
     """Return what the invoice of the period before came to, by term, model and rule; adjustments are left out."""
-    lines = InvoiceLine.objects.filter(
-        invoice__period__contract=period.contract_id,
-        invoice__period__to_at=period.from_at,
-        invoice__reissued_by__isnull=True,
-    ).exclude(rule=RULE_LATE)
     found: dict[_About, InvoiceLine] = {}
-    for line in lines.order_by("position"):
+    for line in _lines_before(period.contract_id, period.from_at):
         about = (line.term_ref, line.model, line.rule)
         if about in found:
             found[about].amount = exact_sum((found[about].amount, line.amount))
@@ -255,6 +256,12 @@ def _previous_lines(period: BillingPeriod) -> Mapping[_About, InvoiceLine]:
     for line in found.values():
         line.amount = round_to_minor(line.amount, period.contract.currency)
     return found
+
+
+@written_once
+def _lines_before(contract: UUID, to_at: datetime) -> QuerySet[InvoiceLine]:
+    of_period = InvoiceLine.objects.filter(invoice__period__contract=contract, invoice__period__to_at=to_at)
+    return of_period.filter(invoice__reissued_by__isnull=True).exclude(rule=RULE_LATE).order_by("position")
 
 
 def _beside(

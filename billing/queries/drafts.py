@@ -5,10 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.bases import Grain, read_bases, window_of
 from billing.basis import days_together, rate
 from billing.models import BillingPeriod, ContractState, PeriodState
 from billing.rating.lines import make_bill
+from tenants.limits.written_once import written_once
 from tenants.models import Organization
 
 
@@ -35,12 +38,7 @@ def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...
 
     A contract has one period that runs, and may have one before it that waits for late readings.
     """
-    periods = list(
-        BillingPeriod.objects.filter(contract__tenant=organization, state=PeriodState.OPEN, from_at__lte=now)
-        .exclude(contract__state__in=(ContractState.DRAFT, ContractState.OFFERED))
-        .select_related("contract__provider")
-        .order_by("from_at", "contract__number")
-    )
+    periods = _open(organization.pk, now)
     windows = [window_of(period, to_at=min(now, period.to_at)) for period in periods]
     bases = read_bases(windows, grain=Grain.PERIOD, summed=True)
     rows = [
@@ -57,3 +55,13 @@ def draft_rows(organization: Organization, now: datetime) -> tuple[DraftRow, ...
         for period, basis in zip(periods, bases, strict=True)
     ]
     return tuple(sorted(rows, key=lambda row: (row.to_at, row.contract)))
+
+
+@written_once
+def _open(tenant: UUID, now: datetime) -> QuerySet[BillingPeriod]:
+    return (
+        BillingPeriod.objects.filter(contract__tenant=tenant, state=PeriodState.OPEN, from_at__lte=now)
+        .exclude(contract__state__in=(ContractState.DRAFT, ContractState.OFFERED))
+        .select_related("contract__provider")
+        .order_by("from_at", "contract__number")
+    )

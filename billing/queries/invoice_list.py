@@ -82,7 +82,7 @@ def invoice_list(
                 start : min(start + PAGE_ROWS, counted_max)
             ]
         )
-        read = {invoice.pk: invoice for invoice in with_parties(Invoice.objects.filter(pk__in=ids))}
+        read = {invoice.pk: invoice for invoice in _read(ids)}
         before = _stretch_before(every, last, counted_max) if last is not None and page == 1 else None
     return InvoiceList(
         tuple(row_of(read[key]) for key in ids),
@@ -93,6 +93,16 @@ def invoice_list(
         next_after=ids[-1] if has_more and start + len(ids) == count else None,
         previous_after=before,
     )
+
+
+@written_once
+def _read(ids: list[UUID]) -> QuerySet[Invoice]:
+    return with_parties(Invoice.objects.filter(pk__in=ids))
+
+
+@written_once
+def _numbered(party: UUID, number: str, *, issued: bool) -> QuerySet[Invoice]:
+    return with_parties(_issued(party, issued=issued)).filter(number=number).order_by("pk")[:1]
 
 
 def _behind(last: Invoice) -> Q:
@@ -131,7 +141,7 @@ def all_invoices(
 def find_invoice(organization: Organization, number: str, *, issued: bool = False) -> Invoice | None:
     """Return the issued invoice of that number that a tenant owes, or a provider `issued`; or None."""
     with within_own(organization.pk, OWN_INVOICES):
-        return with_parties(_issued(organization.pk, issued=issued)).filter(number=number).first()
+        return next(iter(_numbered(organization.pk, number, issued=issued)), None)
 
 
 def _party(party: UUID, *, issued: bool) -> Q:

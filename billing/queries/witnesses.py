@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from billing.basis import BILLED_QUALITIES
 from billing.models import TermDeployment
-from billing.terms import said_in_order
+from billing.terms import in_words
 from billing.usage_spans import metered_by
 from metering.day_models import UsageDay
 from metering.models import Quantity, UsageHour, Witness
@@ -70,6 +70,7 @@ def witness_rows(organization: Organization, from_at: datetime, to_at: datetime)
 
 def _rows(organization: Organization, from_at: datetime, to_at: datetime) -> tuple[WitnessRow, ...]:
     bound = _bound(organization.pk, from_at, to_at)
+    in_words([each.term for each in bound])
     counted = _counted([each.deployment_id for each in bound], from_at, to_at)
     rows = []
     for each in bound:
@@ -98,7 +99,6 @@ def _bound(tenant: UUID, from_at: datetime, to_at: datetime) -> QuerySet[TermDep
             Q(to_at__isnull=True) | Q(to_at__gt=from_at), term__contract__tenant=tenant, from_at__lt=to_at
         )
         .select_related("term", "deployment")
-        .prefetch_related(said_in_order("term__wordings"))
         .order_by("deployment__name", "deployment_id", "from_at")
     )
 

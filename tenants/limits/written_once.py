@@ -86,11 +86,11 @@ def written_once(build: Callable[Asked, QuerySet[Any, Row]]) -> Callable[Asked, 
     """
 
     @lru_cache(maxsize=KEPT)
-    def written(names: tuple[str, ...], shapes: tuple[Any, ...]) -> _Written | None:
+    def written(names: tuple[str, ...], shapes: tuple[Any, ...]) -> _Written | _Empty | None:
         try:
             return _write(build, names, shapes)
         except EmptyResultSet:
-            return None
+            return _Empty()
         except ValueError as error:
             warnings.warn(str(error), GoesByValues, stacklevel=3)
             return None
@@ -103,6 +103,14 @@ def written_once(build: Callable[Asked, QuerySet[Any, Row]]) -> Callable[Asked, 
         return list(build(*args, **kwargs)) if found is None else found.rows(list(_leaves(values)))
 
     return rows
+
+
+class _Empty:
+    """What is known to give no rows, such as what is in an empty list, and is not asked."""
+
+    def rows(self, _asked: list[Any]) -> list[Any]:
+        """Return no rows."""
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +182,9 @@ def _shape(value: Any) -> Any:
     return _Same(kind, value)
 
 
-def _shape_of_listed(values: Collection[Any]) -> _Listed | None:
+def _shape_of_listed(values: Collection[Any]) -> _Listed | _Same | None:
+    if not values:
+        return _Same(list, ())
     kinds = {type(value) for value in values}
     if len(kinds) != 1 or len(values) > LISTED_MAX:
         return None
@@ -201,7 +211,7 @@ def _write(build: Callable[..., Any], names: tuple[str, ...], shapes: tuple[Any,
 def _stand_ins(shape: Any, numbers: Iterator[int]) -> Any:
     """Return what stands for a value of a shape, or for several."""
     if isinstance(shape, _Same):
-        return shape.value
+        return [] if shape.kind is list else shape.value
     if isinstance(shape, _Listed):
         return [_MADE[shape.kind](next(numbers)) for _ in range(shape.places)]
     if isinstance(shape, tuple):

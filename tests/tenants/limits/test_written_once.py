@@ -72,6 +72,22 @@ def test_lists_of_every_length_are_looked_up_whole(cast: Cast, many: int) -> Non
         assert slugs(asked) == expected
 
 
+def test_what_is_in_an_empty_list_is_not_asked(cast: Cast, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    @written_once
+    def named(slug: str, ids: Collection[UUID]) -> QuerySet[Organization]:
+        return Organization.objects.filter(Q(slug=slug) | Q(id__in=ids))
+
+    build = Counting()
+    slugs = written_once(build)
+    empty: tuple[Collection[UUID], ...] = ([], set(), frozenset())
+    with django_assert_num_queries(0):
+        for nothing in empty:
+            assert slugs(nothing, LATER) == []
+    assert build.built == 1
+    assert named(cast.tenant.slug, []) == named(cast.tenant.slug, ()) == [cast.tenant]
+    assert set(named(cast.tenant.slug, [cast.provider.pk])) == {cast.tenant, cast.provider}
+
+
 def test_few_statements_are_written_for_lists_of_all_lengths() -> None:
     build = Counting()
     slugs = written_once(build)
