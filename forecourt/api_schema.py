@@ -12,6 +12,7 @@ from forecourt.api_callers import tell_callers
 from forecourt.api_samples import resolved, sample_of
 from forecourt.api_sections import tags_told
 from forecourt.field_meanings import describe_fields
+from forecourt.field_values import list_values
 from forecourt.parameter_words import describe_parameters
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
@@ -93,6 +94,7 @@ def complete(result: dict[str, Any], generator: object, request: object, public:
     """Add the problem document, the errors of every operation, and the address that is no DRF view."""
     result["components"]["schemas"] |= {"Problem": PROBLEM, **wording_shapes()}
     describe_fields(result["components"]["schemas"])
+    list_values(result["components"]["schemas"])
     result["webhooks"] = webhooks()
     result["paths"][BATCHES_PATH] = {"post": _batches()}
     result["paths"][ROTATE_PATH] = {"post": _signed("node_keys_create", "Put a node's new key in force", ROTATION)}
