@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from forecourt.field_values import FIELD_VALUES, list_values
 from tests.api.published import published
 
@@ -15,7 +17,7 @@ def test_each_told_field_is_a_text_that_lists_its_words() -> None:
 
 
 def test_a_shape_that_a_document_lacks_is_passed_over() -> None:
-    shapes = {"Contract": {"properties": {"state": {}, "collection": {}, "period_kind": {}}}}
+    shapes: dict[str, Any] = {"Contract": {"properties": {"state": {}, "collection": {}, "period_kind": {}}}}
     list_values(shapes)
     assert shapes["Contract"]["properties"]["state"] == {
         "enum": ["draft", "offered", "active", "ended", "terminated"],
