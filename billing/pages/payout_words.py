@@ -11,6 +11,9 @@ from billing.statements.payouts import Standing
 from portal.figures import moment, money
 from portal.parts import Kpi, Pill
 
+NOT_READY = "insufficient_capabilities_for_transfer"
+"""What Stripe refuses a transfer with to an account that is not filled in, or that it restricted."""
+
 
 def method_words() -> dict[str, str]:
     """Return how money goes to a provider, by its name."""
@@ -43,6 +46,7 @@ def payout_row(payout: Payout, locale: str) -> dict[str, Any]:
         "provider": payout.provider.name,
         "amount": money(payout.amount, payout.currency, locale=locale),
         "back": money(payout.came_back, payout.currency, locale=locale) if payout.came_back else "",
+        "error": _error_words(payout.last_error),
         "made": moment(payout.created_at, UTC, locale=locale),
         "method": method_words()[payout.method],
         "statement": payout.statement.number if payout.statement else "",
@@ -50,6 +54,13 @@ def payout_row(payout: Payout, locale: str) -> dict[str, Any]:
         "by_hand": payout.state == PayoutState.IN_TRANSIT and payout.method == PayoutMethod.BANK,
         "can_come_back": payout.state == PayoutState.PAID,
     }
+
+
+def _error_words(error: str) -> str:
+    """Return why a payout was not sent: in the reader's words where an account is not ready, else as it was told."""
+    if error.startswith(NOT_READY):
+        return _("The account at Stripe cannot receive transfers.")
+    return error
 
 
 def standing_kpis(standing: Standing, locale: str) -> list[Kpi]:

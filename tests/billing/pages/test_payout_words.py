@@ -93,6 +93,14 @@ def test_a_row_says_how_much_when_and_by_which_statement(currency: str, amount: 
     assert payout_row(payout(statement=ProviderStatement(number="STM-0007")), EN)["statement"] == "STM-0007"
 
 
+def test_why_a_transfer_was_refused_is_said_in_words_where_they_are_known() -> None:
+    refused = "insufficient_capabilities_for_transfer: Your destination account needs to have capabilities enabled"
+    shown = payout_row(payout(state=PayoutState.FAILED, last_error=refused), EN)["error"]
+    assert shown == "The account at Stripe cannot receive transfers."
+    for error in ("", "Stripe is unavailable"):
+        assert payout_row(payout(last_error=error), EN)["error"] == error
+
+
 def test_a_row_says_how_much_of_it_came_back() -> None:
     assert payout_row(payout("100.00", "51.5", state=PayoutState.PAID), EN)["back"] == "$151.50"
     assert payout_row(payout(state=PayoutState.PAID), EN)["back"] == ""
