@@ -186,7 +186,7 @@ def leave(request: HttpRequest) -> HttpResponse:
             )
             logout(request)
             deliver(letter, email)
-            return render(request, "account/deleted.html")
+            return render(request, "account/deleted.html", {"told_by_letter": settings.MAIL_READY})
     context = {"form": form, "alone": joined(one.name for one in alone_in(own))}
     return render(request, "account/delete.html", context, status=422 if form.is_bound else 200)
 

@@ -257,6 +257,7 @@ def test_a_person_leaves_and_is_told_so(cast: Cast) -> None:
     assert client.post("/account/delete/", {"email": "alice@example.com"}).status_code == 422
     gone = client.post("/account/delete/", {"email": "Bob@example.com"})
     assert "Your account is deleted" in gone.content.decode()
+    assert "and a letter says so" in gone.content.decode()
     assert (mail.outbox[-1].to, mail.outbox[-1].subject) == (["bob@example.com"], "Your account was deleted")
     assert enter(cast.bob).status_code == 200
     assert client.get("/account/").status_code == 302
@@ -276,3 +277,10 @@ def test_a_passkey_is_asked_for_only_where_a_browser_makes_one(cast: Cast, host:
     assert ('href="http://localhost/account/second-step/passkeys/add/"' in page) != made
     door = Client().get("/sign-in/", headers={"host": host}).content.decode()
     assert ("Browsers use a passkey only at a name" in door) != made
+
+
+def test_no_letter_is_promised_where_none_is_sent(cast: Cast, settings: Settings) -> None:
+    settings.MAIL_READY = False
+    gone = confirmed(cast.bob).post("/account/delete/", {"email": cast.bob.email}).content.decode()
+    assert "Your account is deleted" in gone
+    assert "You are signed out everywhere. What you did" in gone
