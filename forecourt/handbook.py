@@ -6,6 +6,7 @@ import mimetypes
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from struct import unpack
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.utils.functional import _StrPromise
 
+PNG: Final = b"\x89PNG\r\n\x1a\n"
 CACHE_PICTURES: Final = "public, max-age=3600"
 GROUPS: Final[tuple[tuple[_StrPromise, tuple[str, ...]], ...]] = (
     (gettext_lazy("Start"), ("start-provider", "start-tenant", "start-api", "journeys", "tour")),
@@ -71,7 +73,18 @@ def _places() -> Places:
         pages=NAMES,
         page=lambda name: reverse("handbook-page", args=[name]),
         picture=lambda name: reverse("handbook-picture", args=[name]),
+        size=_size,
     )
+
+
+def _size(name: str) -> tuple[int, int] | None:
+    """The width and height of a picture in PNG, by its header; None of another kind, and of one that is not there."""
+    path = folder() / "pictures" / name
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(24)
+    return unpack(">II", head[16:24]) if head.startswith(PNG) else None
 
 
 def entries() -> list[tuple[str, list[Entry]]]:

@@ -40,11 +40,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Places:
-    """Where links of the documentation lead: `page` takes a page's name, `picture` a file's; `pages` are the names."""
+    """Where links of the documentation lead: `page` takes a page's name, `picture` a file's; `pages` are the names.
+
+    `size` gives a picture's width and height in pixels, None where it says none.
+    """
 
     pages: Collection[str]
     page: Callable[[str], str]
     picture: Callable[[str], str]
+    size: Callable[[str], tuple[int, int] | None] = lambda _name: None
 
 
 def anchor_of(title: str) -> str:
@@ -108,8 +112,13 @@ def _lead_links(tokens: Sequence[Token], places: Places) -> None:
     lost = 0
     for token in tokens:
         if token.type == "image":
-            token.attrSet("src", places.picture(basename(str(token.attrGet("src")))))
+            name = basename(str(token.attrGet("src")))
+            token.attrSet("src", places.picture(name))
             token.attrSet("loading", "lazy")
+            if size := places.size(name):
+                # Room is kept, so that nothing moves and a picture far below is not asked for.
+                token.attrSet("width", str(size[0]))
+                token.attrSet("height", str(size[1]))
         elif token.type == "link_open":
             target = _target(str(token.attrGet("href")), places)
             if target is None:

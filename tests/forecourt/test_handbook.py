@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
+from PIL import Image
 
 from forecourt.handbook import NAMES, entries, folder, page_of
 from tests.docs.pages import ROOT
@@ -89,3 +90,14 @@ def test_a_picture_is_sent_as_what_it_is(client: Client, name: str, kind: str) -
 def test_pages_are_not_written_to(client: Client) -> None:
     paths = ("/docs/", "/docs/api/", "/docs/pictures/usage-light.png")
     assert {client.post(path).status_code for path in paths} == {405}
+
+
+@pytest.mark.django_db
+def test_pictures_of_the_tour_have_the_sizes_of_their_files(client: Client) -> None:
+    shown = re.findall(
+        r'<img src="/docs/pictures/([^"]+)"[^>]*? width="(\d+)" height="(\d+)"', str(client.get("/docs/tour/").content)
+    )
+    assert len(shown) >= 12
+    for name, width, height in shown:
+        with Image.open(ROOT / "docs" / "pictures" / name) as picture:
+            assert picture.size == (int(width), int(height)), name

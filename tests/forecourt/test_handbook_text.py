@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from forecourt.handbook_text import Heading, Places, anchor_of, read_page
@@ -59,6 +61,13 @@ def test_a_link_to_what_is_not_here_is_its_text(link: str) -> None:
 def test_pictures_come_from_their_own_address() -> None:
     shown = html("![A page](docs/pictures/usage.png)")
     assert 'src="/docs/pictures/usage.png"' in shown
+    assert "width" not in shown
+
+
+def test_room_is_kept_for_a_picture_whose_size_is_known() -> None:
+    places = replace(PLACES, size=lambda name: (1280, 860) if name == "usage.png" else None)
+    shown = read_page("# T\n\nS\n\n![A page](docs/pictures/usage.png) ![B](docs/pictures/b.svg)\n", places).html
+    assert shown.count('width="1280" height="860"') == shown.count("width=") == 1
     assert 'alt="A page"' in shown
 
 
