@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from billing.api_words import money
 from billing.basis import PeriodBasis
 from billing.credit_books import post_grants, post_movements
 from billing.credit_grants import grants_of
@@ -17,6 +18,8 @@ from billing.rating.credit import RULE_DRAWN, Grant, Granted, balances, check_gr
 from billing.rating.kinds import write_fact
 from billing.rating.rated import Rated, TermKind
 from billing.rating.wording import WrongWording
+from billing.telling import tell_subject
+from tenants.instants import instant_text
 from tenants.problems import Problem
 from tenants.sentences import sentence
 
@@ -96,6 +99,24 @@ def keep_movements(*, period: BillingPeriod, basis: PeriodBasis, rated: Rated, n
                     )
     CreditMovement.objects.bulk_create(rows)
     post_movements(contract=period.contract, movements=rows, now=now)
+    for row in rows:
+        if row.kind == MovementKind.EXPIRED:
+            _tell_expired(row, period.contract, now)
+
+
+def _tell_expired(moved: CreditMovement, contract: Contract, now: datetime) -> None:
+    tell_subject(
+        (contract.provider_id, contract.tenant_id),
+        "credit.expired",
+        subject_id=moved.pk,
+        at=now,
+        contract_id=str(contract.pk),
+        contract=contract.number,
+        grant=moved.grant,
+        currency=contract.currency,
+        amount=money(moved.amount, contract.currency),
+        expired_at=instant_text(moved.at),
+    )
 
 
 def period_open_for(contract: Contract) -> BillingPeriod:

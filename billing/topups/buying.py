@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from billing.api_words import money
 from billing.credits import grant_credit
 from billing.ledger import Entry, post
 from billing.models import AccountKind, Contract, Term, TopUp, TopUpState
@@ -21,7 +22,9 @@ from billing.rating.rated import TermKind
 from billing.stripe_amounts import AmountNotRepresentable, from_minor_units, minimum_charge_minor, minor_units
 from billing.stripe_customers import ensure_customer
 from billing.stripe_intents import Result, carry_out
+from billing.telling import tell_subject
 from tenants.ids import new_id
+from tenants.instants import instant_text
 from tenants.models import AuditEntry, Organization
 from tenants.problems import Problem
 from tenants.sentences import sentence
@@ -213,6 +216,18 @@ def take(
     )
     TopUp.objects.filter(pk=held.pk).update(payment_intent_id=payment_intent_id, charge_id=charge_id)
     _audit(contract.tenant, held.started_by, "top_up.paid", held, now)
+    tell_subject(
+        (contract.provider_id, contract.tenant_id),
+        "credit.bought",
+        subject_id=held.pk,
+        at=now,
+        contract_id=str(contract.pk),
+        contract=contract.number,
+        grant=held.grant_name,
+        currency=held.currency,
+        amount=money(held.amount, held.currency),
+        received_at=instant_text(now),
+    )
     return _end(held, TopUpState.PAID, now)
 
 

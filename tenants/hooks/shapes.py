@@ -105,6 +105,8 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "ref": Shape(means="as `leases_retrieve` takes it"),
     "ends_at": _at("its end as agreed"),
     "ended_at": _at("when it ended"),
+    "grant": Shape(means="name of the credit within the contract"),
+    "expired_at": _at("the end of the billing period that it expired in"),
     "below": _amount("below which is told"),
     "outcome": Shape(means="`told`, `buys`, `month_max` or `no_card`"),
     "buys": _amount("what will be bought", null=True),

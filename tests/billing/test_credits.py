@@ -21,6 +21,8 @@ from billing.rating.credit import CreditWording, Grant, HardStop
 from billing.rating.token_price_wording import TokenPriceWording
 from billing.standing import ContractStanding, standing_of
 from metering.models import Witness
+from tenants.hook_models import WebhookEndpoint, WebhookEvent
+from tenants.hooks.signing import new_secret
 from tests import factories
 from tests.billing.world import APRIL, HOUR, MARCH, MODEL, Shared, World, make_world
 
@@ -70,6 +72,31 @@ def grant(name: str, amount: int, **more: object) -> Grant:
 
 def left(standing: ContractStanding) -> dict[str, int]:
     return {each.grant.name: int(each.left_amount) for each in standing.grants}
+
+
+@pytest.mark.django_db
+def test_what_expires_is_told_to_both_parties_and_what_is_drawn_is_not() -> None:
+    world, term, _credit = prepaid_world(soon=grant("soon", 30, expires_at=APRIL), late=grant("late", 50))
+    parties = (world.provider, world.tenant)
+    for party in parties:
+        WebhookEndpoint.objects.create(
+            organization=party, url="https://hooks.example/", kinds=["credit.*"], secret=new_secret(), created_at=MARCH
+        )
+    term.use({"output": 25_000}, at=MARCH)
+    close_period(period_id=world.period().id, now=APRIL + HOUR)
+    moved = CreditMovement.objects.get(kind="expired")
+    for party in parties:
+        event = WebhookEvent.objects.get(organization=party)
+        assert (event.kind, event.at) == ("credit.expired", APRIL + HOUR)
+        assert event.body == {
+            "id": str(moved.pk),
+            "contract_id": str(world.contract.pk),
+            "contract": world.contract.number,
+            "grant": "soon",
+            "currency": "USD",
+            "amount": "5.00",
+            "expired_at": "2026-04-01T00:00:00Z",
+        }
 
 
 @pytest.mark.django_db

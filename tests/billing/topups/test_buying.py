@@ -23,6 +23,8 @@ from billing.topups.buying import (
     open_top_ups,
     start_top_up,
 )
+from tenants.hook_models import WebhookEndpoint, WebhookEvent
+from tenants.hooks.signing import new_secret
 from tenants.ids import new_id
 from tests.billing.collected import gateway_of
 from tests.billing.topups.prepaid import BACK, prepaid_contract
@@ -69,6 +71,29 @@ def test_what_is_paid_is_granted_and_booked_once(contract: Contract, double: Str
     assert (top_up.state, top_up.url) == ("paid", "")
     assert top_up.payment_intent_id
     assert [check.name for check in check_books() if not check.holds] == []
+
+
+def test_both_parties_are_told_once_of_what_is_bought(contract: Contract, double: StripeDouble) -> None:
+    for party in (contract.provider, contract.tenant):
+        WebhookEndpoint.objects.create(
+            organization=party, url="https://hooks.example/", kinds=["credit.*"], secret=new_secret(), created_at=NOW
+        )
+    top_up = opened(contract, double)
+    double.complete_checkout(top_up.session_id)
+    for _time in range(2):
+        look_at_top_up(top_up_id=top_up.pk, gateway=gateway_of(double), now=NOW)
+    for party in (contract.provider, contract.tenant):
+        event = WebhookEvent.objects.get(organization=party)
+        assert event.kind == "credit.bought"
+        assert event.body == {
+            "id": str(top_up.pk),
+            "contract_id": str(contract.pk),
+            "contract": contract.number,
+            "grant": top_up.grant_name,
+            "currency": "EUR",
+            "amount": "250.00",
+            "received_at": "2026-03-04T00:00:00Z",
+        }
 
 
 def test_a_page_is_opened_once(contract: Contract, double: StripeDouble) -> None:
