@@ -34,12 +34,16 @@ GROUPS: Final[tuple[tuple[_StrPromise, tuple[str, ...]], ...]] = (
         gettext_lazy("Ideas"),
         ("concepts", "metering", "witnesses", "contracts", "leases", "prices", "economics", "rating", "ledger"),
     ),
+    (gettext_lazy("Worked cases"), ("rating-leases", "rating-prices", "rating-shares")),
     (gettext_lazy("Money"), ("statements", "documents", "taxes", "budgets")),
     (gettext_lazy("Programs"), ("api", "webhooks", "compat")),
     (gettext_lazy("On the servers"), ("agent", "engines", "accelerators")),
     (
         gettext_lazy("Running it"),
-        ("operating", "people", "retention", "threat-model", "licences", "architecture", "benchmarks", "changelog"),
+        (
+            *("operating", "people", "retention", "threat-model", "licences", "architecture"),
+            *("benchmarks", "benchmarks-pages", "benchmarks-rounds", "changelog"),
+        ),
     ),
 )
 """Every page of the documentation, in the order in which it is offered."""

@@ -1,4 +1,4 @@
-"""Printing the worked cases into the pages on metering, rating, economics and the ledger, between two markers of each.
+"""Printing the worked cases into their pages and those on metering, economics and the ledger, between two markers.
 
 `python -m tests.cases.render` rewrites the pages; a test checks that it would change nothing.
 """
@@ -8,8 +8,12 @@ from pathlib import Path
 from tests.cases.load import Case, load_cases
 
 DOCS = Path(__file__).parents[2] / "docs"
-METERING, RATING, ECONOMICS, LEDGER = (DOCS / f"{name}.md" for name in ("metering", "rating", "economics", "ledger"))
-PAGES = (METERING, RATING, ECONOMICS, LEDGER)
+METERING, ECONOMICS, LEDGER = (DOCS / f"{name}.md" for name in ("metering", "economics", "ledger"))
+LEASES, PRICES, SHARES = RATING = tuple(DOCS / f"rating-{name}.md" for name in ("leases", "prices", "shares"))
+PAGES = (METERING, *RATING, ECONOMICS, LEDGER)
+OF_TIME = {"overlap", "jobs", "lease", "flat_lease", "time_term", "two_periods", "refused_wording"}
+OF_SHARES = {"share", "token_share", "refused_shares"}
+"""Kinds of cases; of what is rated every other is of prices."""
 OF_ECONOMICS = "t_economics_"
 METERED = {*range(1, 19), 22, 33}
 """Numbers of the cases whose subject is what was used; of the others it is what that costs."""
@@ -21,7 +25,7 @@ END = "<!-- end of worked cases -->\n"
 
 def cases_of(page: Path, cases: list[Case]) -> list[Case]:
     """Return the cases that a page prints: the number is in a case's name (`g06_restart`), `t_…` are of terms."""
-    return [case for case in cases if _page_of(case.name) == page]
+    return [case for case in cases if _page_of(case) == page]
 
 
 def render_cases(cases: list[Case]) -> str:
@@ -36,13 +40,19 @@ def with_cases(page: str, cases: list[Case]) -> str:
     return f"{before}{BEGIN}\n{render_cases(cases)}\n{END}{after}"
 
 
-def _page_of(name: str) -> Path:
-    if name.startswith(OF_ECONOMICS):
+def _page_of(case: Case) -> Path:
+    if case.name.startswith(OF_ECONOMICS):
         return ECONOMICS
-    number = 0 if name.startswith("t_") else int(name[1:3])
+    number = 0 if case.name.startswith("t_") else int(case.name[1:3])
     if number in BOOKED:
         return LEDGER
-    return METERING if number in METERED else RATING
+    return METERING if number in METERED else _page_of_rating(case.kind)
+
+
+def _page_of_rating(kind: str) -> Path:
+    if kind in OF_TIME:
+        return LEASES
+    return SHARES if kind in OF_SHARES else PRICES
 
 
 def _render(case: Case) -> str:

@@ -12,9 +12,13 @@ from PIL import Image
 
 from forecourt.handbook import NAMES, entries, folder, page_of
 from tests.docs.pages import ROOT
+from tests.read_pages import wire_bytes
 
 if TYPE_CHECKING:
     from tests.factories import Cast
+
+WIRE_BYTES_MAX = 90 * 1024
+"""Of the 100 KiB that a first visit may bring 10 are left for what is not counted here: heads, and letters of code."""
 
 
 def test_every_page_of_the_repository_is_offered_once() -> None:
@@ -101,3 +105,13 @@ def test_pictures_of_the_tour_have_the_sizes_of_their_files(client: Client) -> N
     for name, width, height in shown:
         with Image.open(ROOT / "docs" / "pictures" / name) as picture:
             assert picture.size == (int(width), int(height)), name
+
+
+@pytest.mark.django_db
+def test_a_first_visit_of_each_page_stays_light(client: Client, cast: Cast) -> None:
+    client.force_login(cast.alice)
+    pages = {name: client.get(f"/docs/{name}/").content for name in NAMES}
+    sent = {name: wire_bytes(page) for name, page in pages.items()}
+    assert all(one["page"] > 1_000 for one in sent.values())
+    heavy = {name: sum(one.values()) for name, one in sent.items() if sum(one.values()) > WIRE_BYTES_MAX}
+    assert not heavy, "split these pages; pictures come as they are scrolled to and are not counted"
