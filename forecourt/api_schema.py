@@ -17,6 +17,7 @@ from forecourt.parameter_words import describe_parameters
 from metering.wire import BATCH_BYTES_MAX, HEADER_NODE, HEADER_SENT_AT, HEADER_SIGNATURE
 from metering.wire_keys import REJOIN_PATH, ROTATE_PATH
 from tenants.api_keys import SCOPES
+from tenants.conditional import CHANGING
 from tenants.hooks.shapes import webhooks
 from tenants.problem_response import CONTENT_TYPE
 from tenants.rate_limits import UNCOUNTED
@@ -53,13 +54,14 @@ REFUSALS: Final = {
     "401": "The key is missing, unknown, revoked or expired.",
     "403": "The key lacks the scope.",
     "404": "There is nothing here for you.",
+    "412": "It is not what `If-Match` names: somebody changed it meanwhile. Nothing is done.",
     "429": "More calls in this minute than a key may make.",
     "503": "Not now: the database is away, this process is full, or what the call needs, as Stripe, does not answer; "
     "`code` says which. The same call may be sent again, after `Retry-After` where it is given.",
     "default": "Any other refusal.",
 }
 HEADERS: Final = {
-    "ETag": {"description": "names these bytes, for `If-None-Match`", "schema": {"type": "string"}},
+    "ETag": {"description": "names these bytes, for `If-None-Match` and `If-Match`", "schema": {"type": "string"}},
     "RateLimit-Limit": {"description": "calls a minute that the key may make", "schema": {"type": "integer"}},
     "RateLimit-Remaining": {"description": "calls left in this minute", "schema": {"type": "integer"}},
     "RateLimit-Reset": {"description": "seconds until all are back", "schema": {"type": "integer"}},
@@ -108,6 +110,8 @@ def complete(result: dict[str, Any], generator: object, request: object, public:
                 operation["responses"].setdefault(status, _refusal(REFUSALS[status]))
             if method == "get":
                 _conditional(operation)
+            elif method.upper() in CHANGING and "get" in methods:
+                _unless_changed(operation)
             if ("POST", path) not in UNCOUNTED or method == "get":
                 _limited(operation)
             _with_example(result, operation)
@@ -132,6 +136,13 @@ def _conditional(operation: dict[str, Any]) -> None:
     operation["responses"]["304"] = {"description": "Not changed: what the caller has is what there is."}
     if "200" in operation["responses"]:
         operation["responses"]["200"].setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}
+
+
+def _unless_changed(operation: dict[str, Any]) -> None:
+    """A change may be asked for of what the caller has read."""
+    told = "the `ETag` of what is changed, as the caller read it: 412 if it is another by now"
+    operation.setdefault("parameters", []).append(_header("If-Match", told, required=False))
+    operation["responses"]["412"] = _refusal(REFUSALS["412"])
 
 
 def _limited(operation: dict[str, Any]) -> None:

@@ -146,7 +146,7 @@ def test_every_operation_names_its_errors_as_problem_documents(document: dict[st
             assert set(error["content"]) == {CONTENT_TYPE}, (path, status)
     problem = document["components"]["schemas"]["Problem"]
     assert set(problem["required"]) == {"type", "title", "status", "code", "detail"}
-    assert set(REFUSALS) == {"400", "401", "403", "404", "429", "503", "default"}
+    assert set(REFUSALS) == {"400", "401", "403", "404", "412", "429", "503", "default"}
 
 
 def named_in(part: Any) -> set[str]:

@@ -47,6 +47,18 @@ def test_a_read_names_its_tag_and_what_is_left_of_the_limit() -> None:
     assert "headers" not in reports["responses"]["200"]
 
 
+def test_a_change_of_what_is_read_may_name_what_it_changes() -> None:
+    result: dict[str, Any] = {"components": {"schemas": {}}, "paths": {"/api/v1/things": {}, "/api/v1/words": {}}}
+    for method in ("get", "put", "post"):
+        result["paths"]["/api/v1/things"][method] = {"responses": {"200": {"description": "Things."}}}
+    result["paths"]["/api/v1/words"]["put"] = {"responses": {"200": {"description": "Words."}}}
+    document = complete(result, None, None, public=True)["paths"]
+    things = document["/api/v1/things"]
+    assert [one["name"] for one in things["put"]["parameters"]] == ["If-Match"]
+    assert {method for method, one in things.items() if "412" in one["responses"]} == {"put"}
+    assert "412" not in document["/api/v1/words"]["put"]["responses"], "it is not read, so it has no ETag"
+
+
 def test_an_error_that_a_view_describes_itself_stays() -> None:
     own = {"description": "Its own words."}
     document = completed({"responses": {"400": own}})

@@ -32,7 +32,7 @@ FOR_PROGRAMS: Final = (
     *(f"metering/{name}.py" for name in ("acknowledging", "admission", "api_parameters", "billing_reporters")),
     *(f"metering/{name}.py" for name in ("events", "gateway_sources", "ingest", "node_keys", "sent_bodies")),
     *(f"clusters/{name}.py" for name in ("bodies", "enrolment")),
-    *(f"tenants/{name}.py" for name in ("api_keys", "authentication", "idempotency", "rate_limits")),
+    *(f"tenants/{name}.py" for name in ("api_keys", "authentication", "conditional", "idempotency", "rate_limits")),
     # What only the platform's own code can get wrong, and what commands and tests set up without asking anybody.
     *(f"billing/{name}.py" for name in ("ledger", "term_versions", "documents/beginning")),
     *("forecourt/sample.py", "tenants/hooks/kinds.py"),
