@@ -51,6 +51,7 @@ from billing.lease_api import (
     ReserveView,
 )
 from billing.looks_api import LooksView
+from billing.outages_api import OutagesView
 from billing.payout_account_api import PayoutAccountPageView, PayoutAccountView
 from billing.payout_terms_api import PayoutReversalsView, PayoutTermsView
 from billing.pipeline import api as pipeline_api
@@ -267,6 +268,7 @@ urlpatterns = [
     path("leases/<str:ref>", LeaseView.as_view(), name="api-lease"),
     path("leases/<str:ref>/extend", ExtendView.as_view(), name="api-lease-extend"),
     path("leases/<str:ref>/hold-over", HoldOverView.as_view(), name="api-lease-hold-over"),
+    path("leases/<str:ref>/outages", OutagesView.as_view(), name="api-lease-outages"),
     path("leases/<str:ref>/end", EndView.as_view(), name="api-lease-end"),
     path("sessions", SessionsView.as_view(), name="api-sessions"),
     path("sessions/<uuid:session_id>", SessionView.as_view(), name="api-session"),

@@ -213,9 +213,9 @@ def _bases(
 ) -> list[PeriodBasis]:
     """Return what contracts are rated from, but for what was used; `zones` are those of the windows' days."""
     holds = _holds(windows, terms)
-    measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds)
-    credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     stated, sessions = stated_facts(windows, terms), session_facts(windows, terms)
+    measured, leased = measured_facts(spans, terms), measure_leases(windows, terms, holds, stated)
+    credit = credit_facts([(window.contract.id, window.from_at) for window in windows], terms)
     carried, adjusted, of_contract = carried_facts(windows), adjusted_facts(windows), _terms_by_contract(terms)
     found = []
     for index, window in enumerate(windows):

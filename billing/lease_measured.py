@@ -2,8 +2,8 @@
 
 Outages are read only where a wording asks for them, from what the nodes' agents reported: a node that did not look
 (`node_silent`, unless its spool was replayed afterwards), and a card that the driver lost (`card_lost`). What a
-provider knows beside, such as maintenance it had announced, is stated as a fact of the term. The number of queries
-grows with nothing.
+provider knows beside, such as maintenance it had announced, is stated as a fact of the lease
+(`billing.outage_stating`). The number of queries grows with nothing.
 """
 
 from collections import defaultdict
@@ -18,8 +18,8 @@ from django.db.models import Q
 from billing.models import Term, TermAllocation
 from billing.periods import OutsideContract, Period, PeriodKind, PeriodSpec, period_containing
 from billing.rating.availability import TIME_KINDS, AvailabilityWording
-from billing.rating.held_time import Outage
-from billing.rating.inputs import Fact
+from billing.rating.held_time import Outage, StatedOutage
+from billing.rating.inputs import Fact, facts_of
 from billing.rating.lease_wording import Billed, LeaseWording, NextPeriod
 from billing.rating.rated import TermKind
 from billing.rating.wording import Stretch, Wording
@@ -49,8 +49,16 @@ class Measured:
     holds: dict[Key, list[Hold]] = field(default_factory=lambda: defaultdict(list))
 
 
-def measure_leases(windows: Sequence[Window], terms: Sequence[Term], holds: Mapping[Key, Sequence[Hold]]) -> Measured:
-    """Return what the terms of windows that bill time go by beside what they hold."""
+def measure_leases(
+    windows: Sequence[Window],
+    terms: Sequence[Term],
+    holds: Mapping[Key, Sequence[Hold]],
+    stated: Mapping[Key, Sequence[Fact]],
+) -> Measured:
+    """Return what the terms of windows that bill time go by beside what they hold.
+
+    Outages that were `stated` of a term are also those of the ladders that are for it.
+    """
     found = Measured()
     wanted: dict[Key, list[Hold]] = {}
     ahead: dict[UUID, list[tuple[int, Period]]] = defaultdict(list)
@@ -64,7 +72,10 @@ def measure_leases(windows: Sequence[Window], terms: Sequence[Term], holds: Mapp
             wordings = [stretch.wording for stretch in _stretches(term, window)]
             key = (index, term.id)
             if any(isinstance(wording, AvailabilityWording) for wording in wordings):
-                wanted[key] = found.holds[key] = _scoped(index, own, wordings, holds)
+                scoped = _scoped(own, wordings)
+                wanted[key] = found.holds[key] = [hold for each in scoped for hold in holds.get((index, each.id), ())]
+                told = (fact for each in scoped for fact in stated.get((index, each.id), ()))
+                found.facts[key].extend(facts_of(told, StatedOutage))
             elif any(getattr(wording, "provider_fault", ()) for wording in wordings):
                 wanted[key] = list(holds.get(key, ()))
             following = _next_period(window) if wordings and _in_advance(wordings[-1], window) else None
@@ -79,17 +90,10 @@ def _stretches(term: Term, window: Window) -> tuple[Stretch[Wording], ...]:
     return term.stretches(window.from_at, window.period_to_at or window.to_at)
 
 
-def _scoped(
-    index: int, terms: Iterable[Term], wordings: Iterable[Wording], holds: Mapping[Key, Sequence[Hold]]
-) -> list[Hold]:
-    """Return the holds of the terms that a ladder is for: those it names, or all of the contract that bill time."""
+def _scoped(terms: Iterable[Term], wordings: Iterable[Wording]) -> list[Term]:
+    """Return the terms that a ladder is for: those it names, or all of the contract that bill time."""
     refs = {ref for wording in wordings for ref in getattr(wording, "refs", ())}
-    return [
-        hold
-        for term in terms
-        if term.kind in TIME_KINDS and (not refs or term.ref in refs)
-        for hold in holds.get((index, term.id), ())
-    ]
+    return [term for term in terms if term.kind in TIME_KINDS and (not refs or term.ref in refs)]
 
 
 def outages_of(holds: Iterable[Hold], from_at: datetime, to_at: datetime) -> list[Outage]:

@@ -143,6 +143,48 @@ class EndSerializer(ClosedSerializer):
     at = serializers.CharField(max_length=40, help_text=INSTANT)
 
 
+class OutageRequestSerializer(ClosedSerializer, SpanSerializer):
+    """Cards of a lease that could not be used over a span that is over."""
+
+    cause = serializers.CharField(
+        max_length=40, help_text="a word as terms name it, such as maintenance or card_faulty"
+    )
+    accelerator_ids = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        default=list,
+        max_length=COUNT_MAX,
+        help_text="the cards, as `allocations` name them; none: all that the lease held",
+    )
+
+
+class OutageStatedSerializer(SpanSerializer):
+    """An outage as it is on record."""
+
+    cause = serializers.CharField()
+    accelerator_ids = serializers.ListField(child=serializers.UUIDField())
+
+
+class OutageSerializer(OutageStatedSerializer):
+    """Cards of a lease that were out over a span."""
+
+    source = serializers.ChoiceField(
+        choices=["meter", "provider"], help_text="whose record it is: the meter's, or the provider's word"
+    )
+    stated_by = serializers.CharField(
+        allow_null=True, help_text="who stated it: an e-mail address, or `key` and the prefix of an API key"
+    )
+    stated_at = serializers.CharField(
+        allow_null=True, help_text="when it was stated here, UTC; null: the meter says so"
+    )
+
+
+class OutagesSerializer(PagedSerializer):
+    """Outages of a lease, the latest first."""
+
+    outages = OutageSerializer(many=True)
+
+
 CAPACITY_PARAMETERS = [
     OpenApiParameter("model", str, required=True, description="card model as the nodes report it"),
     OpenApiParameter("count", int, required=True, description="how many slices, all over the whole of the span"),

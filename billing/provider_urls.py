@@ -75,6 +75,7 @@ urlpatterns = [
     path("leases/", leases.provider_leases, name="provider-leases"),
     path("leases/<str:ref>/", lease.provider_lease, name="provider-lease"),
     path("leases/<str:ref>/hold-over/", lease.provider_lease_hold_over, name="provider-lease-hold-over"),
+    path("leases/<str:ref>/outage/", lease.provider_lease_outage, name="provider-lease-outage"),
     path("alerts/", budgets.provider_alerts, name="provider-alerts"),
     path("alerts.csv", budgets.provider_alerts_csv, name="provider-alerts-csv"),
     path("alerts/limits.csv", budgets.provider_limits_csv, name="provider-limits-csv"),

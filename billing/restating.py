@@ -1,8 +1,8 @@
 """A closed period rated again with usage that came late: what each line comes to now, and what is still to be billed.
 
 What was agreed, priced and stated of the period stays as it was sealed with its invoice; only what was metered of it,
-what the period before handed it, and what both parties settled of it since are taken as they are known now. Amounts
-compare line by line, rounded once each.
+what the period before handed it, what both parties settled of it since, and which outages its provider stated of it,
+are taken as they are known now. Amounts compare line by line, rounded once each.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from billing.basis import PeriodBasis
 from billing.money import less
+from billing.rating.held_time import StatedOutage
 from billing.rating.inputs import Carried, Fact, TermInput
 from billing.rating.kinds import KINDS
 from billing.rating.late import RULE_LATE, Adjusted
@@ -19,9 +20,16 @@ from billing.rating.rated import Carry, TermKind
 from billing.rating.share_facts import AgreedCounts, AuditFinding, InterruptedCounts, WitnessCounts
 from billing.rating.wording import plain
 
-MOVING_FACTS: tuple[type[Fact], ...] = (Carried, WitnessCounts, InterruptedCounts, AgreedCounts, AuditFinding)
-"""Facts that follow from usage, of the period or of one before it, and so come late with it; and those that parties
-settle of a closed period whose share has no open one left."""
+MOVING_FACTS: tuple[type[Fact], ...] = (
+    Carried,
+    WitnessCounts,
+    InterruptedCounts,
+    AgreedCounts,
+    AuditFinding,
+    StatedOutage,
+)
+"""Facts that follow from usage, of the period or of one before it, and so come late with it; those that parties settle
+of a closed period whose share has no open one left; and outages that a provider states of one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

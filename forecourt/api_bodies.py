@@ -51,6 +51,7 @@ BODIES: Final[dict[str, Any]] = {
     },
     "invoices_credit_notes_preview": {"lines": [{"line": 1, "amount": "10.00"}]},
     "invoices_disputes_create": {"line": 1, "text": "Our gateway counted 1,100,000 tokens on 3 March."},
+    "leases_outages_create": {"cause": "maintenance", "from": "2026-03-03T08:00", "to": "2026-03-03T11:30"},
     "price_versions_create": {"price_book_id": UUID, "effective_at": "2026-04-01T00:00:00Z", "prices": PRICES},
     "price_drafts_update": {"revision": 1, "effective_at": "2026-04-01T00:00:00Z", "prices": PRICES},
     "quotes_create": {

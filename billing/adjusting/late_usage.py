@@ -57,8 +57,9 @@ def late_contracts(contract_ids: Collection[UUID], stored_within: timedelta = ST
     return sorted(set(closed.values_list("contract_id", flat=True)))
 
 
-LATE_FACTS = ("agreed_counts", "audit_finding")
-"""Facts that parties may settle of a closed period, where their share has no open one left to count in."""
+LATE_FACTS = ("agreed_counts", "audit_finding", "stated_outage")
+"""Facts that parties may settle of a closed period, where their share has no open one left to count in, and outages
+that a provider states of one."""
 
 
 def _late(stored_within: timedelta) -> Q:

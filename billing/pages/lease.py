@@ -18,12 +18,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing.leasing import hold_lease_over
 from billing.pages.lease_chart import held_words
-from billing.pages.lease_forms import EndForm
+from billing.pages.lease_forms import EndForm, OutageForm
+from billing.pages.lease_outages import card_names, keep_outage, outage_context, outage_form, say_outage_refused
 from billing.pages.leases import available_kpis, lease_said, step_row
 from billing.pages.occupancy_chart import gpus_words, state_of, state_words
 from billing.pages.periods import with_query
 from billing.queries.lease_list import lease_of, steps_of
 from billing.queries.leases import AllocationRow, LeaseDetail, lease_detail
+from billing.share_stating import By
 from clusters.occupancy import unix_second
 from metering.fleet_figures import utilisation_while_held
 from metering.pages.node_lines import node_url, slice_words
@@ -87,13 +89,42 @@ def provider_lease_hold_over(request: HttpRequest, organization: Organization, *
     return _page(request, organization, ref, form)
 
 
+@require_POST
+@provider_page(MANAGE_LEASES)
+def provider_lease_outage(request: HttpRequest, organization: Organization, *, ref: str) -> HttpResponse:
+    """State an outage of a lease, and show it."""
+    now = datetime.now(UTC)
+    detail = lease_detail(organization, ref, now)
+    if detail is None:
+        raise Http404
+    form = outage_form(request.POST, detail, now)
+    if form.is_valid():
+        try:
+            is_new = keep_outage(form, detail.term, By(organization, person_acting(request).name), now)
+        except Problem as refused:
+            with timezone.override(detail.time_zone):
+                say_outage_refused(form, refused)
+        else:
+            kept = _("Kept. It takes off what the terms say for its cause.")
+            messages.success(request, kept if is_new else _("It was stated already."))
+            return redirect("provider-lease", ref=ref)
+    return _page(request, organization, ref, outage=form)
+
+
 def _hold_form(data: Mapping[str, Any] | None, zone: str) -> EndForm:
     form = EndForm(data, zone=zone, prefix="hold", auto_id="hold-%s")
     form.fields["at"].label = _("Held until")
     return form
 
 
-def _page(request: HttpRequest, organization: Organization, ref: str, refused: EndForm | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    organization: Organization,
+    ref: str,
+    refused: EndForm | None = None,
+    *,
+    outage: OutageForm | None = None,
+) -> HttpResponse:
     now = datetime.now(UTC)
     locale = active_locale()
     lease = lease_detail(organization, ref, now)
@@ -128,9 +159,11 @@ def _page(request: HttpRequest, organization: Organization, ref: str, refused: E
             Crumb(lease.ref),
         ),
         "hold": refused or (_hold_form(None, lease.time_zone) if state == "ended" and _manages(request) else None),
+        "outage": outage or (outage_form(None, lease, now) if lease.from_at < now and _manages(request) else None),
+        **outage_context(lease.term, now, locale, card_names(lease)),
         **(_charged(lease, locale) if with_money and lease.days else {}),
     }
-    return render(request, "billing/lease.html", context, status=422 if refused else 200)
+    return render(request, "billing/lease.html", context, status=422 if refused or outage else 200)
 
 
 def _manages(request: HttpRequest) -> bool:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.local_instants import WrongInstant, read_instant
 from billing.models import Contract
@@ -105,6 +106,38 @@ class EndForm(forms.Form):
         assert isinstance(field, LocalInstantField)
         field.zone = zone
         field.help_text = _("Local time in %(zone)s") % {"zone": zone}
+
+
+class OutageForm(forms.Form):
+    """When cards of a lease could not be used, and why; `what` is a card's id, or nothing for all that it held."""
+
+    what = forms.ChoiceField(label=pgettext_lazy("outage", "What was out"), required=False)
+    cause = forms.ChoiceField(label=pgettext_lazy("outage", "What happened"))
+    from_at = LocalInstantField(label=gettext_lazy("From"))
+    to_at = LocalInstantField(label=gettext_lazy("To"))
+
+    def __init__(
+        self,
+        *args: Any,
+        cards: Sequence[tuple[str, str]],
+        causes: Sequence[tuple[str, str]],
+        zone: str,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        every = [("", _("all that the lease held")), *cards]
+        self.fields["what"].choices = every  # type: ignore[attr-defined]  # a field of choices has them
+        self.fields["cause"].choices = causes  # type: ignore[attr-defined]  # a field of choices has them
+        for name in ("from_at", "to_at"):
+            field = self.fields[name]
+            assert isinstance(field, LocalInstantField)
+            field.zone = zone
+            field.help_text = _("Local time in %(zone)s") % {"zone": zone}
+
+    def accelerators(self) -> list[UUID]:
+        """Return the cards that a valid form names; none: all."""
+        what = self.cleaned_data["what"]
+        return [UUID(what)] if what else []
 
 
 def what_value(model: str, kind: str, part: str) -> str:

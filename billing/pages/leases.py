@@ -31,6 +31,7 @@ from billing.pages.lease_chart import (
     span_words,
 )
 from billing.pages.lease_forms import EndForm
+from billing.pages.lease_outages import tenant_outages
 from billing.pages.occupancy_chart import gpus_words, state_legend, state_words
 from billing.queries.availability import availability_of
 from billing.queries.lease_list import LeaseRow, StepRow, lease_of, lease_rows, quotes_of
@@ -102,6 +103,7 @@ def lease_page(
         "renews": row.renews,
         "said": lease_said(organization, ref, locale),
         "steps": [step_row(step, zone, locale) for step in row.steps],
+        **tenant_outages(organization, ref, now, locale),
         "can_change": row.state != "ended" and may_manage(request),
         "extend": extend or EndForm(zone=zone, prefix="extend", auto_id="extend-%s"),
         "end": end or EndForm(zone=zone, prefix="end", auto_id="end-%s"),

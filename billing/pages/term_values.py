@@ -110,6 +110,7 @@ VALUES: Final[Mapping[str, Promise]] = {
     "node_silent": pgettext_lazy("value", "the node was silent"),
     "card_lost": pgettext_lazy("value", "a GPU was lost"),
     "card_faulty": pgettext_lazy("value", "a GPU was faulty"),
+    "maintenance": pgettext_lazy("value", "maintenance"),
 }
 """By what a document says, or by field and that where it says something else there than elsewhere."""
 

@@ -47,8 +47,8 @@ def availability_of(lease: Term, now: datetime) -> LeaseAvailability | None:
     if period is None or max(period.from_at, lease.from_at) >= min(period.to_at, end):
         return None
     from_at, to_at = max(period.from_at, lease.from_at), min(period.to_at, end)
-    holds = _holds(lease)
-    ladders = _ladders(lease, to_at)
+    holds = holds_of(lease)
+    ladders = ladders_of(lease, to_at)
     causes = {cause for _term, wording in ladders for cause in wording.causes}
     stretches = lease.stretches(from_at, to_at)
     own = getattr(stretches[-1].wording, "provider_fault", ()) if stretches else ()
@@ -62,7 +62,8 @@ def availability_of(lease: Term, now: datetime) -> LeaseAvailability | None:
     return LeaseAvailability(from_at, to_at, found.fraction, found.lost_gpu_ms)
 
 
-def _holds(lease: Term) -> list[Hold]:
+def holds_of(lease: Term) -> list[Hold]:
+    """Return what is held under a lease."""
     of = ("slice_id", "slice__share_permille", "from_at", "to_at", "slice__accelerator_id", "slice__accelerator__model")
     rows = TermAllocation.objects.filter(term=lease).values_list(*(f"allocation__{name}" for name in of))
     return [
@@ -70,8 +71,8 @@ def _holds(lease: Term) -> list[Hold]:
     ]
 
 
-def _ladders(lease: Term, at: datetime) -> Sequence[tuple[Term, AvailabilityWording]]:
-    """The ladders of the lease's contract that are for it and in force as the time looked at ends."""
+def ladders_of(lease: Term, at: datetime) -> Sequence[tuple[Term, AvailabilityWording]]:
+    """Return the ladders of the lease's contract that are for it and in force as the time looked at ends."""
     terms = with_wordings(Term.objects.filter(contract=lease.contract_id, kind=TermKind.AVAILABILITY))
     found = []
     for term in terms:

@@ -50,6 +50,13 @@ class Outage(Fact, frozen=True, kw_only=True, tag="outage"):
     to_at: datetime
 
 
+class StatedOutage(Outage, frozen=True, kw_only=True, tag="stated_outage"):
+    """An outage by its provider's word, of a card that a lease held, within one billing period.
+
+    What was stated after that period closed counts as well: on the next bill, as what the closed one came to less.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """Which term a line belongs to, and by which version of the contract."""

@@ -13,7 +13,7 @@ from billing.rating.commitment import CommitmentWording, adjust_commitment
 from billing.rating.credit import CreditWording, Drawn, Granted, adjust_credit
 from billing.rating.debit import DebitWording, rate_debit
 from billing.rating.discount import DiscountWording, Redeemed, adjust_discount
-from billing.rating.held_time import Outage
+from billing.rating.held_time import Outage, StatedOutage
 from billing.rating.inputs import Carried, Fact, RatingWindow, TermInput
 from billing.rating.late import Adjusted
 from billing.rating.lease_term import rate_lease_term
@@ -121,6 +121,7 @@ FACTS: tuple[type[Fact], ...] = (
     Redeemed,
     RefundedCounts,
     StateSpan,
+    StatedOutage,
     Stored,
     TakenBack,
     WitnessCounts,

@@ -244,6 +244,8 @@ OPERATIONS = {
     "leases_extend": "POST /api/v1/leases/{ref}/extend",
     "leases_hold_over": "POST /api/v1/leases/{ref}/hold-over",
     "leases_list": "GET /api/v1/leases",
+    "leases_outages_create": "POST /api/v1/leases/{ref}/outages",
+    "leases_outages_list": "GET /api/v1/leases/{ref}/outages",
     "leases_retrieve": "GET /api/v1/leases/{ref}",
     "margins_list": "GET /api/v1/margins",
     "members_delete": "DELETE /api/v1/members/{person_id}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from billing.basis import PeriodBasis, rate
 from billing.evidence_adjustments import Restated, billed_differences, section_differences, write_restated
+from billing.rating.held_time import Outage, StatedOutage
 from billing.rating.inputs import Carried, RatingWindow, TermInput, Used
 from billing.rating.lines import Bill, make_bill
 from billing.rating.rated import Carry, TermKind
@@ -104,6 +106,15 @@ def test_usage_and_what_was_handed_over_come_late_and_nothing_else_does() -> Non
     assert late == current
     without = PeriodBasis("C-1", 2, sealed.window, ())
     assert late_basis(sealed, without) == sealed
+
+
+def test_a_stated_outage_comes_late_and_what_the_meter_said_stays_as_it_was_sealed() -> None:
+    said: dict[str, Any] = {"cause": "card_lost", "from_at": MARCH, "to_at": APRIL}
+    before, after, late = Outage(subject="a", **said), Outage(subject="b", **said), StatedOutage(subject="a", **said)
+    sealed, current = basis(("a", 1)), basis(("a", 1))
+    sealed = replace(sealed, terms=tuple(replace(term, facts=(before,)) for term in sealed.terms))
+    current = replace(current, terms=tuple(replace(term, facts=(after, late)) for term in current.terms))
+    assert [term.facts for term in late_basis(sealed, current).terms] == [(late, before)]
 
 
 def test_lines_stand_in_the_order_of_an_invoice() -> None:

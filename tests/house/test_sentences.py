@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).parents[2]
 APPS: Final = ("tenants", "clusters", "metering", "billing", "forecourt")
 ROOTS: Final = {"Problem", "WrongWording", "WrongInstant", "WrongCost", "WrongRule", "WrongFile", "WrongSchedule"}
 """The exceptions whose reasons pages show, with all that are made of them."""
-FIELD_FIRST: Final = {"WrongWording", "WrongCost", "WrongRule", "WrongFact", "WrongStatement"}
+FIELD_FIRST: Final = {"WrongWording", "WrongCost", "WrongRule", "WrongFact", "WrongOutage", "WrongStatement"}
 """Those that name the field first, and say the reason after it."""
 FOR_PROGRAMS: Final = (
     "*_api.py",

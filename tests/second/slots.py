@@ -103,7 +103,7 @@ def _wording(term: GivenTerm, at: datetime) -> dict[str, Any] | None:
 
 def _faulty(term: GivenTerm, document: dict[str, Any], hold: GivenHold, at: datetime) -> bool:
     return any(
-        fact["fact"] == "outage"
+        fact["fact"] in ("outage", "stated_outage")
         and fact["subject"] in (hold.slice_ref, hold.card_ref)
         and fact["cause"] in document.get("provider_fault", ())
         and fact["from_at"] <= at < fact["to_at"]

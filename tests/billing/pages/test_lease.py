@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.contracting import add_lease
-from billing.models import Charge, LeaseEvent
+from billing.models import Charge, LeaseEvent, TermFact
 from billing.queries.leases import lease_detail
 from tenants.models import Role
 from tests import factories
@@ -116,6 +116,48 @@ def test_a_lease_is_held_over_by_its_provider_once_it_is_over(cast: Cast, client
 
 
 @pytest.mark.django_db
+def test_a_provider_states_an_outage_and_both_sides_read_it(cast: Cast, client: Client, let: LetFloor) -> None:
+    client.force_login(cast.petra)
+    page = f"/p/leases/{let.long.ref}/"
+    words = read(client, page)
+    assert "No outage is on record." in words
+    assert "cannot be taken back" in words
+    assert "maintenance (takes off nothing by this contract)" in words
+    start = let.long.from_at + DAY
+    sent = {
+        "out-what": "",
+        "out-cause": "maintenance",
+        "out-from_at": f"{start:%Y-%m-%dT%H:%M}",
+        "out-to_at": f"{start + timedelta(hours=2):%Y-%m-%dT%H:%M}",
+    }
+    early = client.post(f"{page}outage/", {**sent, "out-from_at": f"{let.long.from_at - DAY:%Y-%m-%dT%H:%M}"})
+    assert early.status_code == 422
+    assert "did not hold the cards" in unescape(early.content.decode())
+    assert not TermFact.objects.exists()
+    card = str(let.long.allocations.values_list("allocation__slice__accelerator_id", flat=True)[0])
+    assert client.post(f"{page}outage/", {**sent, "out-what": card}).headers["Location"] == page
+    assert client.post(f"{page}outage/", sent).headers["Location"] == page
+    assert TermFact.objects.filter(term=let.long).count() == 4
+    assert f"{let.floor.busy.name} · GPU" in read(client, page).partition("Outages")[2].partition("State an outage")[0]
+    assert client.post(f"{page}outage/", sent).headers["Location"] == page
+    assert "It was stated already." in read(client, page)
+    client.force_login(cast.alice)
+    seen = read(client, f"/t/leases/{let.long.ref}/")
+    assert f"3 GPUs {cast.petra.email}" in seen
+    assert let.floor.busy.name not in seen
+    assert "State an outage" not in seen
+    assert client.post(f"{page}outage/", sent).status_code == 404
+
+
+@pytest.mark.django_db
+def test_who_may_not_change_leases_states_no_outage(cast: Cast, client: Client, let: LetFloor) -> None:
+    client.force_login(factories.make_user("view@example.com", cast.provider, Role.VIEWER))
+    page = f"/p/leases/{let.long.ref}/"
+    assert "State an outage" not in read(client, page)
+    assert client.post(f"{page}outage/", {}).status_code == 403
+
+
+@pytest.mark.django_db
 def test_a_lease_without_a_price_says_so(cast: Cast, client: Client) -> None:
     world = make_world(parties=(cast.provider, cast.tenant))
     lease = world.lease(1, price=None)
@@ -169,7 +211,7 @@ def test_the_cost_of_the_page_does_not_grow_with_the_lease(cast: Cast, client: C
     small, large = world.lease(2), world.lease(200)
     client.force_login(cast.petra)
     assert _queries(client, small.ref) == _queries(client, large.ref)
-    assert _queries(client, large.ref) <= 16
+    assert _queries(client, large.ref) <= 20
     page = client.get(f"/p/leases/{large.ref}/")
     assert len(page.context["allocations"]) == 200
     assert page.context["left_out"] == 0
