@@ -168,7 +168,7 @@ class OutageStatedSerializer(SpanSerializer):
 class OutageSerializer(OutageStatedSerializer):
     """Cards of a lease that were out over a span."""
 
-    source = serializers.ChoiceField(
+    told_by = serializers.ChoiceField(
         choices=["meter", "provider"], help_text="whose record it is: the meter's, or the provider's word"
     )
     stated_by = serializers.CharField(

@@ -89,7 +89,8 @@ def state_outage(
         for at, document in wanted
         if document not in before
     ]
-    stated = Stated(cause, *map(instant_of_second, span), tuple(sorted(out)), is_new=bool(rows))
+    start, end = map(instant_of_second, span)
+    stated = Stated(cause, start, end, tuple(sorted(out)), is_new=bool(rows))
     if rows:
         TermFact.objects.bulk_create(rows)
         _note(lease, stated, by, now)

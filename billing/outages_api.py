@@ -102,7 +102,7 @@ def _row(row: OutageRow) -> dict[str, Any]:
     return {
         "cause": row.cause,
         "accelerator_ids": list(row.accelerators),
-        "source": "meter" if row.stated_at is None else "provider",
+        "told_by": "meter" if row.stated_at is None else "provider",
         "stated_by": row.stated_by or None,
         "stated_at": row.stated_at and instant(row.stated_at),
         "from": instant(row.from_at),

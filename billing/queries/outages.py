@@ -71,7 +71,7 @@ def _rows(said: Said, outages: Iterable[Outage]) -> list[OutageRow]:
     for (subject, cause), found in spans.items():
         for start, end in found:
             cards[cause, start, end].append(subject)
-    return [OutageRow(cause, *span, tuple(sorted(which)), *said) for (cause, *span), which in cards.items()]
+    return [OutageRow(cause, start, end, tuple(sorted(which)), *said) for (cause, start, end), which in cards.items()]
 
 
 def counted_causes(lease: Term, now: datetime) -> set[str]:

@@ -151,6 +151,7 @@ def test_the_same_outage_again_changes_nothing_and_an_overlapping_one_counts_onc
     assert TermFact.objects.count() == 2
     noted = AuditEntry.objects.get(action="lease.outage_stated")
     assert (noted.organization, noted.actor, noted.subject) == (world.provider, "petra@example.com", lease.ref)
+    assert noted.after is not None
     assert noted.after["accelerator_ids"] == list(first.accelerators)
     state(lease, from_at=START + DAY + 3 * HOUR, to_at=START + DAY + 9 * HOUR)
     assert rate(read_basis(window_of(world.period()))).exact_total == WHOLE - 2 * 2 * 9

@@ -70,12 +70,12 @@ def test_a_provider_states_an_outage_and_both_parties_read_it(
     assert TermFact.objects.count() == 2
     for party in (cast.tenant, cast.provider):
         stated, measured = call(client, party, lease).json()["outages"]
-        assert (stated["source"], stated["cause"], stated["from"]) == ("provider", "maintenance", text(BEGAN + HOUR))
+        assert (stated["told_by"], stated["cause"], stated["from"]) == ("provider", "maintenance", text(BEGAN + HOUR))
         assert stated["stated_by"].startswith("key ")
         assert measured == {
             "cause": "node_silent",
             "accelerator_ids": cards(lease),
-            "source": "meter",
+            "told_by": "meter",
             "stated_by": None,
             "stated_at": None,
             "from": text(BEGAN),
