@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from billing.models import Settlement, SettlementState
 from tenants.tasks import send_invitations
@@ -59,6 +61,7 @@ def test_see_whether_everything_runs(desk: Desk, place: Place) -> None:
     desk.is_at("Operation")
     desk.sees("Batches to roll up", "quartz-node", "No step has stopped")
     desk.follow("Sweeps running")
+    expect(desk.page).to_have_url(re.compile("#sweeps$"))
 
 
 def test_try_a_stopped_step_again(desk: Desk, place: Place) -> None:

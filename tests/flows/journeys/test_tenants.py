@@ -111,6 +111,7 @@ def test_rent_cards(desk: Desk, place: Place) -> None:
     desk.sees(lease.ref, "reserved")
     desk.form("Extend").text("New end", local(20))
     desk.press("Extend to then")
+    desk.sees("extended")
 
 
 def test_read_an_announced_price_change(desk: Desk, place: Place) -> None:
