@@ -29,6 +29,7 @@ pytest_plugins = [
     "tests.plugins.made_look",
     "tests.plugins.browser",
     "tests.plugins.kept_world",
+    "tests.plugins.kept_signals",
     "tests.plugins.plain_client",
     "tests.plugins.plain_locals",
     "tests.plugins.quick_logs",

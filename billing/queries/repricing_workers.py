@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -43,6 +44,8 @@ def in_processes(processes: int) -> Rater:
 
 
 def _take(work: Sequence[Work]) -> None:
+    # A pool ends its processes by SIGTERM and waits for them: what the first one does at it is not theirs to do.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _work[:] = work
     # What was open anywhere in the process that this one is a copy of stays that one's: a session has one reader.
     connection.connection = None

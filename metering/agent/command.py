@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
@@ -270,9 +270,6 @@ def _run(arguments: argparse.Namespace) -> int:
     # One line per request is the client library's habit; ours is to tell changes only.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stop, changed = threading.Event(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    signal.signal(signal.SIGHUP, lambda *_: changed.set())
 
     def reload() -> Config | None:
         if not changed.is_set():
@@ -280,8 +277,20 @@ def _run(arguments: argparse.Namespace) -> int:
         changed.clear()
         return _config(arguments)
 
-    run(config, clock=SystemClock(), stop=stop, reload=reload)
+    with _setting(stop, on=(signal.SIGTERM, signal.SIGINT)), _setting(changed, on=(signal.SIGHUP,)):
+        run(config, clock=SystemClock(), stop=stop, reload=reload)
     return EXIT_OK
+
+
+@contextmanager
+def _setting(told: threading.Event, *, on: Collection[int]) -> Iterator[None]:
+    """Set an event at any of these signals while the block runs; after it they do what they did before."""
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in on}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

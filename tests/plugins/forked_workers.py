@@ -38,6 +38,9 @@ HELD: Final = 3
 """Tests that a worker knows of: what it runs, the next, by which it knows what to keep, and one to go on with."""
 END_S: Final = 30.0
 """How long workers may take to end what they run when the run is broken off; then they are killed."""
+LOOK_S: Final = 1.0
+"""How long is listened to workers before they are looked at: one that ended and left a process behind, which has what
+it had open, is not heard to end."""
 TERMINAL: Final = "terminalreporter"
 
 
@@ -85,6 +88,15 @@ class Worker:
     connection: Connection[Any, Any]
     held: deque[int] = field(default_factory=deque)
     is_told_to_end: bool = False
+    status: int | None = None
+    """How it ended, as `os.waitpid` says it."""
+
+    def has_ended(self) -> bool:
+        """Whether it has, without waiting for it."""
+        if self.status is None:
+            ended, status = os.waitpid(self.process, os.WNOHANG)
+            self.status = status if ended else None
+        return self.status is not None
 
 
 class Run:
@@ -105,9 +117,11 @@ class Run:
             for _ in range(self.forks):
                 self._begin()
             while self.workers:
-                ready = wait([worker.connection for worker in self.workers])
+                ready = wait([worker.connection for worker in self.workers], LOOK_S)
                 for worker in [one for one in self.workers if one.connection in ready]:
                     self._hear(worker)
+                for worker in [one for one in self.workers if not ready and one.has_ended()]:
+                    self._bury(worker)
         finally:
             self._end()
         if self.session.shouldfail:
@@ -168,7 +182,8 @@ class Run:
         """A worker's end: in order, or in a test, which failed by that; another takes its place."""
         self.workers.remove(worker)
         worker.connection.close()
-        _, status = os.waitpid(worker.process, 0)
+        if worker.status is None:
+            _, worker.status = os.waitpid(worker.process, 0)
         if not worker.held:
             return
         item = self.session.items[worker.held.popleft()]
@@ -177,7 +192,7 @@ class Run:
             location=item.location,
             keywords={},
             outcome="failed",
-            longrepr=f"worker gw{worker.number} ended with {os.waitstatus_to_exitcode(status)} in {item.nodeid}",
+            longrepr=f"worker gw{worker.number} ended with {os.waitstatus_to_exitcode(worker.status)} in {item.nodeid}",
             when="call",
         )
         self.config.hook.pytest_runtest_logreport(report=report)
@@ -191,7 +206,7 @@ class Run:
             worker.connection.close()
         deadline_s = time.monotonic() + END_S
         for worker in self.workers:
-            while os.waitpid(worker.process, os.WNOHANG)[0] == 0:
+            while not worker.has_ended():
                 if time.monotonic() > deadline_s:
                     os.kill(worker.process, signal.SIGKILL)
                 time.sleep(0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,26 @@ def test_warns():
 def test_dies():
     os.kill(os.getpid(), signal.SIGKILL)
 """
+LEAVES_ONE_BEHIND: Final = """
+import os
+import stat
+import time
+from pathlib import Path
+
+
+def test_it():
+    process = os.fork()
+    if process == 0:
+        for opened in map(int, os.listdir("/proc/self/fd")):
+            try:
+                if not stat.S_ISSOCK(os.fstat(opened).st_mode):
+                    os.close(opened)
+            except OSError:
+                pass
+        time.sleep(300)
+        os._exit(0)
+    (Path(__file__).parent / "left behind").write_text(str(process))
+"""
 
 
 def ran(folder: Path, *options: str, sample: str = SAMPLE) -> subprocess.CompletedProcess[str]:
@@ -115,6 +136,15 @@ def test_what_breaks_in_a_worker_or_is_enough_ends_the_run(tmp_path: Path) -> No
     broken = ran(tmp_path, "--forks", "1", sample="import pytest\ndef test_it():\n    pytest.exit('no more')\n")
     assert broken.returncode == pytest.ExitCode.INTERNAL_ERROR
     assert "no more" in broken.stdout + broken.stderr
+
+
+def test_a_worker_that_leaves_a_process_behind_is_seen_to_end(tmp_path: Path) -> None:
+    """That process has the worker's connection open as well, so its end is not heard."""
+    try:
+        done = ran(tmp_path, "--forks", "1", sample=LEAVES_ONE_BEHIND)
+    finally:
+        os.kill(int((tmp_path / "left behind").read_text()), signal.SIGKILL)
+    assert "= 1 passed in " in done.stdout, done.stdout + done.stderr
 
 
 @given(tests=st.integers(0, 60), asking=st.lists(st.integers(0, 3), max_size=80))
