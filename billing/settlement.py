@@ -208,7 +208,12 @@ def _store(work: Work, following: Next) -> bool:
     if stored and following.told is not None:
         tries = CollectionNotice.objects.filter(invoice=work.invoice).count()
         write_notice(
-            invoice=work.invoice, kind=following.told, attempt=tries + 1, reason=following.last_error, now=work.now
+            invoice=work.invoice,
+            kind=following.told,
+            attempt=tries + 1,
+            reason=following.last_error,
+            decline_code=following.decline_code,
+            now=work.now,
         )
     return stored
 

@@ -97,6 +97,7 @@ class Next:
     next_try_at: datetime
     last_error: str = ""
     told: NoticeKind | None = None
+    decline_code: str = ""
     changes: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -317,9 +318,9 @@ def collect(work: Work) -> Next:
     try:
         work.call(SettlementState.COLLECT, f"inv:{work.invoice.pk}:pay", look_up=look_up, call=call, numbered=True)
     except StripeRefused as refused:
-        needs_customer = isinstance(refused, StripeCardDeclined) and refused.needs_customer
-        state = SettlementState.ACTION if needs_customer else SettlementState.WAIT
-        return Next(state, work.now + timedelta(seconds=POLL_S), last_error=str(refused), told=_what_to_tell(refused))
+        told, poll_at = _what_to_tell(refused), work.now + timedelta(seconds=POLL_S)
+        state = SettlementState.ACTION if told == NoticeKind.CONSENT_NEEDED else SettlementState.WAIT
+        return Next(state, poll_at, last_error=str(refused), told=told, decline_code=refused.declined_for)
     return Next(SettlementState.WAIT, work.now)
 
 

@@ -36,7 +36,10 @@ class StripeRefused(StripeError):
     """Stripe understood and will not do it, ever, under this key: a person or a change of the request is needed.
 
     `code` is Stripe's error code (or its error type where it gives none), `param` the parameter at fault.
+    `declined_for` is empty but for a card.
     """
+
+    declined_for = ""
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:
         super().__init__(f"{code}: {message}" + (f" ({param})" if param else ""))
@@ -48,12 +51,13 @@ class StripeRefused(StripeError):
 class StripeCardDeclined(StripeRefused):
     """The payment method did not pay. Try again later under a new key, or ask the customer for another one.
 
-    `needs_customer` means that the bank wants the customer's consent: send the hosted page's address.
+    `needs_customer` means that the bank wants the customer's consent: send the hosted page's address. `declined_for`
+    is the bank's code, or where it gave none, Stripe's.
     """
 
     def __init__(self, code: str, message: str, decline_code: str | None) -> None:
         super().__init__(code, message)
-        self.decline_code = decline_code
+        self.declined_for = decline_code or code
         self.needs_customer = code in {"invoice_payment_intent_requires_action", "authentication_required"}
 
 

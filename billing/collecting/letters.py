@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from billing.collecting.declines import holder_words
 from billing.collecting.notices import readers_of
 from billing.dues import dues_of
 from billing.models import CollectionNotice, NoticeKind
@@ -36,13 +37,13 @@ def notice_letter(notice: CollectionNotice, addresses: Sequence[str], public_url
         return _letter(notice, addresses, public_url)
 
 
-def why(kind: str) -> str:
-    """Say in a sentence why an invoice was not charged."""
+def why(notice: CollectionNotice) -> str:
+    """Say to a tenant in a sentence why an invoice was not charged."""
     return {
         NoticeKind.CONSENT_NEEDED: _("Your bank asks you to confirm this payment; without you it cannot be made."),
-        NoticeKind.CARD_DECLINED: _("Your card was declined."),
+        NoticeKind.CARD_DECLINED: holder_words(notice.decline_code),
         NoticeKind.CARD_MISSING: _("There is no card on file that could be charged."),
-    }[NoticeKind(kind)]
+    }[NoticeKind(notice.kind)]
 
 
 def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str) -> EmailMessage:
@@ -59,7 +60,7 @@ def _letter(notice: CollectionNotice, addresses: Sequence[str], public_url: str)
     }
     lines = [
         _("Invoice %(number)s of %(issuer)s over %(amount)s is not paid. It is due on %(day)s.") % words,
-        why(notice.kind),
+        why(notice),
         "",
         _("Pay it here: %(address)s") % words,
         _("Leave another card here: %(cards)s") % words,

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 READERS: Final = (Role.OWNER, Role.ADMIN, Role.BILLING)
 """Whose address gets a letter, beside the organization's own."""
 REASON_CHARACTERS_MAX = 500
+CODE_CHARACTERS_MAX = 64
 
 
-def write_notice(*, invoice: Invoice, kind: NoticeKind, attempt: int, reason: str, now: datetime) -> bool:
+def write_notice(
+    *, invoice: Invoice, kind: NoticeKind, attempt: int, reason: str, now: datetime, decline_code: str = ""
+) -> bool:
     """Tell the tenant once of one try; whether this call wrote it. Joins the caller's transaction.
+
+    `reason` is what Stripe said, `decline_code` what the bank did, see `billing.collecting.declines`.
 
     Programs of both parties are told with it, as `payment.failed`.
     """
@@ -29,7 +34,12 @@ def write_notice(*, invoice: Invoice, kind: NoticeKind, attempt: int, reason: st
         invoice=invoice,
         kind=kind,
         attempt=attempt,
-        defaults={"reason": reason[:REASON_CHARACTERS_MAX], "created_at": now, "due_at": now},
+        defaults={
+            "reason": reason[:REASON_CHARACTERS_MAX],
+            "decline_code": decline_code[:CODE_CHARACTERS_MAX],
+            "created_at": now,
+            "due_at": now,
+        },
     )
     if is_new:
         tell_failed_payment(invoice, why=str(kind), attempt=attempt, at=now)

@@ -77,6 +77,12 @@ class CollectionNotice(models.Model):
     kind = models.CharField(max_length=16, choices=NoticeKind.choices)
     attempt = models.PositiveIntegerField(help_text="which try to charge it is about")
     reason = models.CharField(max_length=500)
+    decline_code = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="why the bank declined, as Stripe names it, if it did",
+    )
     created_at = models.DateTimeField()
     due_at = models.DateTimeField(help_text="when the letter is to be sent")
     attempts = models.PositiveIntegerField(default=0)

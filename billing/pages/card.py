@@ -108,7 +108,7 @@ def _notice(notice: CollectionNotice, locale: str) -> Notice:
     shown_url = reverse("tenant-invoice", args=[invoice.number])
     return Notice(
         strong=_("Invoice %(number)s over %(amount)s is not paid.") % words,
-        text=why(notice.kind),
+        text=why(notice),
         tone="warn",
         link=Action(_("Pay"), pay_url) if pay_url else Action(_("Invoice"), shown_url),
     )

@@ -107,12 +107,15 @@ def _error_words(settlement: Settlement, state: SettlementState) -> str:
     if state not in (SettlementState.WAIT, SettlementState.ACTION) or not settlement.last_error:
         return settlement.last_error
     told = CollectionNotice.objects.filter(invoice_id=settlement.pk, reason=settlement.last_error)
-    kind = told.order_by("-created_at").values_list("kind", flat=True).first()
-    if kind is None:
+    last = told.order_by("-created_at").values_list("kind", "decline_code").first()
+    if last is None:
         return settlement.last_error
+    kind, code = last
     return {
         NoticeKind.CONSENT_NEEDED: _("The bank asks the card holder to confirm the payment."),
-        NoticeKind.CARD_DECLINED: _("The card was declined."),
+        NoticeKind.CARD_DECLINED: _("The card was declined: %(code)s.") % {"code": code}
+        if code
+        else _("The card was declined."),
         NoticeKind.CARD_MISSING: _("There is no card on file that could be charged."),
     }[NoticeKind(kind)]
 

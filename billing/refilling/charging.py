@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection, transaction
 
 from billing.api_words import money
+from billing.collecting.declines import told_code
 from billing.models import (
     BalanceNotice,
     BalanceNoticeKind,
@@ -144,7 +145,10 @@ def _found(charge: StripeCharge | None, *, was_asked: bool) -> Result | None:
 
 
 def _reason(refused: StripeRefused) -> str:
-    return "consent_needed" if isinstance(refused, StripeCardDeclined) and refused.needs_customer else refused.code
+    """Why a card was not charged, as its holder may read it."""
+    if not isinstance(refused, StripeCardDeclined):
+        return refused.code
+    return "consent_needed" if refused.needs_customer else told_code(refused.declined_for)
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from billing.collecting.declines import holder_words
 from billing.collecting.notices import readers_of
 from billing.models import BalanceNotice, BalanceNoticeKind, CardOnFile
 from billing.refilling.rules import Outcome
@@ -86,7 +87,7 @@ def why(reason: str) -> str:
         "no_card": _("There is no card on file that could be charged."),
         "consent_needed": _("Your bank asks you to confirm this payment; without you it cannot be made."),
     }
-    return known.get(reason) or _("Your card was declined.")
+    return known.get(reason) or holder_words(reason)
 
 
 def _letter(notice: BalanceNotice, addresses: Sequence[str], public_url: str) -> EmailMessage:

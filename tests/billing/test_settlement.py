@@ -10,6 +10,7 @@ import pytest
 
 from billing.models import (
     Collection,
+    CollectionNotice,
     Invoice,
     InvoiceState,
     Payment,
@@ -80,6 +81,7 @@ def test_a_declined_card_waits_with_its_reason_until_a_person_tries_again(double
     waiting = collect(invoice, gateway)
     assert waiting.state == SettlementState.WAIT
     assert "declined" in waiting.last_error
+    assert CollectionNotice.objects.get().decline_code == "generic_decline"
     # A poll that finds nothing new keeps the reason and charges nothing.
     again = collect(invoice, gateway, now=LATER)
     assert "declined" in again.last_error

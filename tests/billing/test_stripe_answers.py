@@ -52,5 +52,6 @@ def test_a_refusal_names_code_message_and_parameter(param: str | None, text: str
 def test_a_decline_says_whether_the_customer_can_cure_it(code: str, needs_customer: bool) -> None:
     declined = StripeCardDeclined(code, "Your card was declined.", "generic_decline")
     assert declined.needs_customer is needs_customer
-    assert declined.decline_code == "generic_decline"
+    assert declined.declined_for == "generic_decline"
+    assert StripeCardDeclined(code, "Your card has expired.", None).declined_for == code
     assert isinstance(declined, StripeRefused)

@@ -27,8 +27,10 @@ PORTAL = "https://bills.example"
 SECOND = timedelta(seconds=1)
 
 
-def noticed(invoice: Invoice, attempt: int = 1, kind: NoticeKind = NoticeKind.CARD_DECLINED) -> CollectionNotice:
-    write_notice(invoice=invoice, kind=kind, attempt=attempt, reason="no funds", now=ISSUED_AT)
+def noticed(
+    invoice: Invoice, attempt: int = 1, kind: NoticeKind = NoticeKind.CARD_DECLINED, code: str = ""
+) -> CollectionNotice:
+    write_notice(invoice=invoice, kind=kind, attempt=attempt, reason="no funds", now=ISSUED_AT, decline_code=code)
     return CollectionNotice.objects.select_related("invoice__issuer").get(attempt=attempt)
 
 
@@ -84,7 +86,7 @@ def test_it_is_in_the_language_of_letters_whatever_the_worker_speaks(language: s
         letter = letter_of(invoice)
         assert translation.get_language() == language
     assert letter.subject == f"Invoice {invoice.number} needs you"
-    assert "Your card was declined." in letter.body
+    assert "Your card was declined, without a reason." in letter.body
 
 
 def test_sent_again_it_is_the_same_letter_and_the_next_try_is_another(invoice: Invoice) -> None:
@@ -98,13 +100,18 @@ def test_sent_again_it_is_the_same_letter_and_the_next_try_is_another(invoice: I
 
 @pytest.mark.parametrize("kind", list(NoticeKind))
 def test_every_kind_of_notice_has_a_sentence(kind: NoticeKind) -> None:
-    assert why(kind).endswith(".")
-    assert len({why(each) for each in NoticeKind}) == len(NoticeKind)
+    assert why(CollectionNotice(kind=kind)).endswith(".")
+    assert len({why(CollectionNotice(kind=each)) for each in NoticeKind}) == len(NoticeKind)
 
 
 def test_a_kind_that_does_not_exist_has_none() -> None:
     with pytest.raises(ValueError, match="rain"):
-        why("rain")
+        why(CollectionNotice(kind="rain"))
+
+
+def test_the_letter_says_what_the_bank_declined_for(invoice: Invoice) -> None:
+    letter = notice_letter(noticed(invoice, code="expired_card"), ["a@b.example"], PORTAL)
+    assert "Your card was declined: it has expired." in letter.body
 
 
 @pytest.mark.parametrize(("after", "count"), [(-SECOND, 0), (0 * SECOND, 1), (SECOND, 1)])

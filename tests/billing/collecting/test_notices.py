@@ -72,7 +72,7 @@ def test_those_who_pay_are_written_to_and_no_others(invoice: Invoice) -> None:
     ("kind", "words"),
     [
         (NoticeKind.CONSENT_NEEDED, "Your bank asks you to confirm this payment"),
-        (NoticeKind.CARD_DECLINED, "Your card was declined."),
+        (NoticeKind.CARD_DECLINED, "Your card was declined, without a reason."),
         (NoticeKind.CARD_MISSING, "There is no card on file"),
     ],
 )

@@ -111,6 +111,18 @@ def test_why_a_card_did_not_pay_is_said_in_words_and_not_as_stripe_wrote_it(cast
 
 
 @pytest.mark.django_db
+def test_a_provider_reads_for_what_the_bank_declined_as_stripe_names_it(cast: Cast) -> None:
+    invoice = find_invoice(cast.provider, str(pushable(cast).number), issued=True)
+    assert invoice is not None
+    Settlement.objects.update(state=SettlementState.WAIT, last_error="declined")
+    code, kind = "lost_card", NoticeKind.CARD_DECLINED
+    write_notice(invoice=invoice, kind=kind, attempt=1, reason="declined", decline_code=code, now=timezone.now())
+    told = collection_words(invoice, "en_GB", acts=True)
+    assert told is not None
+    assert told.error == "The card was declined: lost_card."
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("state", SettlementState)
 def test_every_state_has_words_and_a_button_only_where_something_can_be_done(
     cast: Cast, settings: Settings, state: SettlementState

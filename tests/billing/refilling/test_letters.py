@@ -102,7 +102,13 @@ def test_what_the_months_most_held_back_is_said(notice: BalanceNotice) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("no_card", "no card on file"), ("consent_needed", "confirm"), ("card_declined", "declined"), ("new", "declined")],
+    [
+        ("no_card", "no card on file"),
+        ("consent_needed", "confirm"),
+        ("expired_card", "it has expired"),
+        ("card_declined", "declined"),
+        ("new", "declined"),
+    ],
 )
 def test_a_card_that_was_not_charged_is_said_with_its_reason(reason: str, words: str, notice: BalanceNotice) -> None:
     notice.kind, notice.reason = "failed", reason

@@ -236,7 +236,7 @@ def test_a_declined_card_is_told_apart_from_other_refusals(gateway: StripeGatewa
     opened = pushed(gateway, customer, 1000, days_until_due=None)
     with pytest.raises(StripeCardDeclined) as declined:
         gateway.pay(opened.id, f"{opened.id}:pay:1")
-    assert (declined.value.code, declined.value.decline_code) == ("card_declined", "generic_decline")
+    assert (declined.value.code, declined.value.declined_for) == ("card_declined", "generic_decline")
     assert not declined.value.needs_customer
     assert gateway.get_invoice(opened.id).status == "open"
     gateway.set_default_payment_method(customer, "pm_card_visa", "a better one")
