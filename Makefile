@@ -33,7 +33,7 @@ MYPY_CACHE ?=
 # A test run has hundreds of processes; where they may not keep what they compile, each compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test tests coverage programs lint check types bench faults kills money-faults second worlds fuzz audit client pictures lock clean system
+.PHONY: help setup setup-dev demo test tests coverage programs lint check types bench faults kills money-faults second worlds sandbox sandbox-key fuzz audit client pictures lock clean system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,13 @@ kills: $(VENV)/dev.stamp ## kill -9 of every part of the whole platform; ARGS ch
 
 money-faults: $(VENV)/dev.stamp ## a thousand seeds of closes that die or meet, clocks that go back, a backup put back
 	$(BIN)/python -m tests.faults.money $(ARGS)
+
+sandbox: sandbox-key $(VENV)/dev.stamp ## what is believed of Stripe, tried on Stripe itself: SANDBOX_STRIPE_KEY=sk_test_…
+	$(BIN)/python -m pytest tests/billing/stripe_gateway/test_invoices__sandbox.py $(ARGS)
+
+sandbox-key:
+	@case "$$SANDBOX_STRIPE_KEY" in sk_test_?*|rk_test_?*) ;; *) \
+	  echo "SANDBOX_STRIPE_KEY: expected a key of a Stripe sandbox, sk_test_… or rk_test_…; nothing was tried" >&2; exit 1;; esac
 
 fuzz: $(VENV)/dev.stamp ## ten million spoilt inputs through every decoder; ARGS chooses how many
 	$(PIP) install --require-hashes -r requirements-fuzz.lock

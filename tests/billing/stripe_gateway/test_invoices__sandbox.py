@@ -1,13 +1,15 @@
 """What the double believes of Stripe, tried on Stripe itself where a key of a sandbox is given.
 
-`SANDBOX_STRIPE_KEY=sk_test_… pytest tests/billing/stripe_gateway/test_invoices__sandbox.py` walks through the real
-service beside the double, with Stripe's own test cards; without a key the double walks alone. Nothing is looked at but
+`SANDBOX_STRIPE_KEY=sk_test_… make sandbox` walks through the real service beside the double, with Stripe's own test
+cards, and refuses to without a key; in `make test` the double walks alone. Nothing is looked at but
 what the gateway says, so both are held to the same. A key of a live account is refused.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -21,6 +23,7 @@ from tests.billing.stripe_gateway.test_invoices import draft, line, pushed
 if TYPE_CHECKING:
     from tests.fakes.stripe_double.fixture import StripeDouble
 
+ROOT: Final = Path(__file__).parents[3]
 KEY: Final = os.environ.get("SANDBOX_STRIPE_KEY", "")
 PLACES: Final = ("double", "sandbox") if KEY else ("double",)
 OF_SANDBOXES: Final = ("sk_test_", "rk_test_")
@@ -51,6 +54,21 @@ def customer(gateway: StripeGateway) -> str:
 def test_a_key_that_could_move_money_is_refused(key: str) -> None:
     with pytest.raises(AssertionError, match="sandbox"):
         sandbox(key)
+
+
+@pytest.mark.parametrize(("key", "status"), [(None, 2), ("", 2), ("sk_test_", 2), ("sk_live_0", 2), ("sk_test_0", 0)])
+def test_the_command_tries_nothing_without_a_key_of_a_sandbox(key: str | None, status: int) -> None:
+    environment = {"PATH": os.environ["PATH"]} | ({} if key is None else {"SANDBOX_STRIPE_KEY": key})
+    made = subprocess.run(
+        ["make", "--no-print-directory", "sandbox-key"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == status
+    assert ("expected a key of a Stripe sandbox" in made.stderr) == bool(status)
 
 
 def test_a_key_of_a_sandbox_goes_to_stripe_itself_with_the_version_that_is_pinned() -> None:
