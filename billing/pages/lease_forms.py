@@ -127,7 +127,7 @@ class OutageForm(forms.Form):
         super().__init__(*args, **options)
         every = [("", _("all that the lease held")), *cards]
         self.fields["what"].choices = every  # type: ignore[attr-defined]  # a field of choices has them
-        self.fields["cause"].choices = causes  # type: ignore[attr-defined]  # a field of choices has them
+        self.fields["cause"].choices = [("", "–"), *causes]  # type: ignore[attr-defined]  # a field of choices has them
         for name in ("from_at", "to_at"):
             field = self.fields[name]
             assert isinstance(field, LocalInstantField)

@@ -17,7 +17,7 @@ from billing.queries.lease_list import lease_of
 from billing.queries.outages import OutageRow, counted_causes, outages_of_lease
 from portal.figures import moment
 from portal.punctuation import joined
-from tenants.telling import refusal
+from tenants.telling import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,8 +103,8 @@ def keep_outage(form: OutageForm, lease: Term, by: By, now: datetime) -> bool:
 
 
 def say_outage_refused(form: OutageForm, refused: Problem) -> None:
-    """Say at the field of a form why an outage was refused."""
-    form.add_error(FIELDS.get(str(refused.extra.get("field"))), refusal(refused))
+    """Say at the field of a form why an outage was refused; its boxes show themselves what may stand in them."""
+    form.add_error(FIELDS.get(str(refused.extra.get("field"))), told(refused.said))
 
 
 def _line(row: OutageRow, zone: ZoneInfo, locale: str, names: Mapping[str, str]) -> OutageLine:

@@ -133,6 +133,9 @@ def test_a_provider_states_an_outage_and_both_sides_read_it(cast: Cast, client: 
     early = client.post(f"{page}outage/", {**sent, "out-from_at": f"{let.long.from_at - DAY:%Y-%m-%dT%H:%M}"})
     assert early.status_code == 422
     assert "did not hold the cards" in unescape(early.content.decode())
+    assert "Example:" not in early.content.decode(), "beside boxes that take nothing else"
+    unsaid = client.post(f"{page}outage/", {**sent, "out-cause": ""})
+    assert (unsaid.status_code, "This field is required." in unsaid.content.decode()) == (422, True)
     assert not TermFact.objects.exists()
     card = str(let.long.allocations.values_list("allocation__slice__accelerator_id", flat=True)[0])
     assert client.post(f"{page}outage/", {**sent, "out-what": card}).headers["Location"] == page
