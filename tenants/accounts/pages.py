@@ -187,7 +187,8 @@ def leave(request: HttpRequest) -> HttpResponse:
             logout(request)
             deliver(letter, email)
             return render(request, "account/deleted.html", {"told_by_letter": settings.MAIL_READY})
-    context = {"form": form, "alone": joined(one.name for one in alone_in(own))}
+    unsaid = [] if form.non_field_errors() else alone_in(own)
+    context = {"form": form, "alone": joined(one.name for one in unsaid)}
     return render(request, "account/delete.html", context, status=422 if form.is_bound else 200)
 
 
