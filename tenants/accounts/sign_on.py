@@ -162,7 +162,7 @@ def _issuer(issuer: str, networks: Sequence[Network]) -> str:
     try:
         return checked_url(issuer.strip().rstrip("/"), networks)
     except WrongAddress as error:
-        raise WrongSignOn(error.detail.replace("url:", "issuer:", 1), field="issuer") from error
+        raise WrongSignOn(f"issuer: {error.reason}", said=error.reason, field="issuer") from error
 
 
 def _client_id(client_id: str) -> str:

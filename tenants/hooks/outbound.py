@@ -45,6 +45,10 @@ class WrongAddress(Problem):
     code = "wrong_endpoint_address"
     title = "This address cannot be called"
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"url: {reason}", said=reason)
+        self.reason = reason
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -67,21 +71,21 @@ def checked_url(url: str, allowed: Sequence[Network] = ()) -> str:
     """
     if len(url) > URL_CHARACTERS_MAX or not url.isascii() or not url.isprintable() or " " in url:
         raise WrongAddress(
-            sentence("url: expected at most %(most)s printable characters without spaces.", most=URL_CHARACTERS_MAX)
+            sentence("Expected at most %(most)s printable characters without spaces.", most=URL_CHARACTERS_MAX)
         )
     try:
         parts, port = urlsplit(url), urlsplit(url).port
     except ValueError as error:
-        raise WrongAddress(sentence("url: %(error)s.", error=error)) from error
+        raise WrongAddress(sentence("This is no address: %(error)s.", error=error)) from error
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise WrongAddress(sentence("url: expected no user, password or fragment; the signature says who calls."))
+        raise WrongAddress(sentence("Expected no user, password or fragment; the signature says who calls."))
     if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise WrongAddress(sentence("url: expected https://host/path."))
+        raise WrongAddress(sentence("Expected https://host/path."))
     own = _is_in(_literal(parts.hostname), allowed)
     if parts.scheme == "http" and not own:
-        raise WrongAddress(sentence("url: expected https."))
+        raise WrongAddress(sentence("Expected https."))
     if port is not None and port not in PORTS and port < PORT_OPEN_MIN:
-        raise WrongAddress(sentence("url: expected port 443 or one from %(least)s on.", least=PORT_OPEN_MIN))
+        raise WrongAddress(sentence("Expected port 443 or one from %(least)s on.", least=PORT_OPEN_MIN))
     _require_public(parts.hostname, allowed)
     return url
 
@@ -90,9 +94,9 @@ def _require_public(host: str, allowed: Sequence[Network]) -> None:
     """Refuse an address that is not public, and one written in another way than addresses are; names are looked up."""
     literal = _literal(host)
     if literal is not None and not is_reachable(literal, allowed):
-        raise WrongAddress(sentence("url: expected a public address."))
+        raise WrongAddress(sentence("Expected a public address."))
     if literal is None and _LAST_NUMBER.search(host):
-        raise WrongAddress(sentence("url: expected a name, or an address of four numbers such as 203.0.113.7."))
+        raise WrongAddress(sentence("Expected a name, or an address of four numbers such as 203.0.113.7."))
 
 
 def is_reachable(address: Address, allowed: Sequence[Network] = ()) -> bool:
@@ -130,7 +134,7 @@ def call(
         target = _target(parts, allowed, look_up)
         connection = _connection(parts, target)
     except WrongAddress as error:
-        return answer(None, error.detail)
+        return answer(None, error.reason)
     except OSError as error:
         return answer(None, f"The name cannot be looked up: {error}.")
     cut_off = threading.Timer(answer_s_max, _close, [connection])

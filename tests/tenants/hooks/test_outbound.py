@@ -198,8 +198,9 @@ def test_no_way_of_writing_an_address_opens_what_is_closed(address: ipaddress.IP
     ],
 )
 def test_what_cannot_be_an_endpoint_is_refused(url: str) -> None:
-    with pytest.raises(WrongAddress, match="url: "):
+    with pytest.raises(WrongAddress, match="url: ") as refused:
         checked_url(url)
+    assert not str(refused.value.said).startswith("url"), "people read it beside the box"
 
 
 @pytest.mark.parametrize(
